@@ -1,0 +1,190 @@
+package vault
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"tacenda/keyring"
+)
+
+// seen is what a machine remembers of a vault, so that an older or forked file
+// is noticed: the owner key, the roster, and each project's manifest.
+//
+//	{1: owner public key, 2: roster counter, 3: roster digest, 4: {project id: [epoch, counter, digest]}}
+type seen struct {
+	Owner    []byte             `cbor:"1,keyasint"`
+	Counter  uint64             `cbor:"2,keyasint"`
+	Roster   digest             `cbor:"3,keyasint"`
+	Projects map[ID]projectSeen `cbor:"4,keyasint"`
+}
+
+type projectSeen struct {
+	_       struct{} `cbor:",toarray"`
+	Epoch   uint64
+	Counter uint64
+	Digest  digest
+}
+
+// maxMemory bounds the file: 64 bytes for each of maxProjects projects, and room.
+const maxMemory = 8 << 20
+
+// memory keeps one small file for each vault id in a directory of this user. It
+// guards against what others do to the vault, not against who can write here.
+type memory struct {
+	dir    string // empty: nothing is remembered
+	forget bool   // take the vault as it is: --accept-rollback
+	note   func(string)
+}
+
+func (m *memory) path(id ID) string {
+	return filepath.Join(m.dir, hex.EncodeToString(id[:])+".seen")
+}
+
+// read returns what is remembered of a vault, or an empty memory.
+func (m *memory) read(id ID) *seen {
+	if m.dir == "" || m.forget {
+		return &seen{}
+	}
+	s, err := readSeen(m.path(id))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		m.note(fmt.Sprintf("what this machine remembers of the vault cannot be read, so an older copy would not be noticed: %v", err))
+	}
+	return s
+}
+
+func readSeen(path string) (*seen, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return &seen{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return &seen{}, err
+	}
+	if info.Size() > maxMemory {
+		return &seen{}, fmt.Errorf("%s is too large", path)
+	}
+	data := make([]byte, info.Size())
+	if _, err := f.ReadAt(data, 0); err != nil && len(data) > 0 {
+		return &seen{}, err
+	}
+	var s seen
+	if err := keyring.Unmarshal(data, &s); err != nil {
+		return &seen{}, fmt.Errorf("%s is damaged", path)
+	}
+	return &s, nil
+}
+
+// remember writes what was seen where it is newer. It does so under a lock and
+// without fsync: a memory that is lost in a crash is an older one, never a wrong
+// one. A failure is a note, never an error.
+func (m *memory) remember(id ID, now seen) {
+	if m.dir == "" || now.Counter == 0 {
+		return
+	}
+	if old, err := readSeen(m.path(id)); err == nil && !m.forget && old.covers(now) {
+		return
+	}
+	if err := m.write(id, now); err != nil {
+		m.note(fmt.Sprintf("cannot remember the state of the vault, so an older copy will not be noticed: %v", err))
+	}
+}
+
+func (m *memory) write(id ID, now seen) error {
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		return err
+	}
+	unlock, err := lockFile(filepath.Join(m.dir, "lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old := &seen{}
+	if !m.forget {
+		// One that cannot be read is replaced: it guards nothing any more.
+		old, _ = readSeen(m.path(id))
+	}
+	data, err := keyring.Marshal(old.merge(now))
+	if err != nil {
+		return err
+	}
+	tmp := m.path(id) + ".tmp" // one writer at a time: the lock is held
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, m.path(id))
+}
+
+// newer tells whether a project's state a came after b.
+func (a projectSeen) newer(b projectSeen) bool {
+	return a.Epoch > b.Epoch || a.Epoch == b.Epoch && a.Counter > b.Counter
+}
+
+// covers tells whether merging now would change nothing.
+func (s *seen) covers(now seen) bool {
+	if now.Counter > s.Counter {
+		return false
+	}
+	for id, p := range now.Projects {
+		if known, ok := s.Projects[id]; !ok || p.newer(known) {
+			return false
+		}
+	}
+	return true
+}
+
+// merge is the newer of both, project by project.
+func (s *seen) merge(now seen) seen {
+	out := now
+	if s.Counter > now.Counter {
+		out.Owner, out.Counter, out.Roster = s.Owner, s.Counter, s.Roster
+	}
+	out.Projects = make(map[ID]projectSeen, len(s.Projects)+len(now.Projects))
+	for id, p := range s.Projects {
+		out.Projects[id] = p
+	}
+	for id, p := range now.Projects {
+		if known, ok := out.Projects[id]; !ok || p.newer(known) {
+			out.Projects[id] = p
+		}
+	}
+	return out
+}
+
+// checkRoster refuses a roster older than the one remembered, a fork of it, and
+// one of an owner that the remembered owner did not appoint.
+func (s *seen) checkRoster(r *roster, d digest) error {
+	if s.Counter == 0 {
+		return nil
+	}
+	if !r.follows(s.Owner) {
+		return fmt.Errorf("%w: the vault has the owner %s, this machine knows it with %s", ErrRollback, Fingerprint(r.Owner), Fingerprint(s.Owner))
+	}
+	if r.Counter < s.Counter {
+		return fmt.Errorf("%w: its roster has the number %d, this machine saw %d", ErrRollback, r.Counter, s.Counter)
+	}
+	if r.Counter == s.Counter && d != s.Roster {
+		return fmt.Errorf("%w: its roster is a fork of the one this machine saw", ErrRollback)
+	}
+	return nil
+}
+
+// checkProject does the same for a project's manifest.
+func (s *seen) checkProject(id ID, now projectSeen) error {
+	known, ok := s.Projects[id]
+	if !ok {
+		return nil
+	}
+	if known.newer(now) {
+		return fmt.Errorf("%w: change %d of epoch %d, this machine saw change %d of epoch %d", ErrRollback, now.Counter, now.Epoch, known.Counter, known.Epoch)
+	}
+	if !now.newer(known) && now.Digest != known.Digest {
+		return fmt.Errorf("%w: it is a fork of the state that this machine saw", ErrRollback)
+	}
+	return nil
+}

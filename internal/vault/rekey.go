@@ -1,0 +1,393 @@
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tacenda/internal/audit"
+	"tacenda/keyring"
+	"tacenda/keyring/secret"
+	"tacenda/store"
+)
+
+// rekey writes everything that a vault holds anew: under a new root key, a new
+// owner key, and new keys and a new epoch for each project. The old owner key
+// signs the new one. The same work serves key rotation, the removal of a slot
+// and restore.
+type rekey struct {
+	old      *session // reads
+	v        *Vault   // as it will be: same id, new root
+	new      *session // writes
+	progress func(done, total int)
+	done     int
+	total    int
+}
+
+// newRekey prepares a change of keys from what old reads to what dst will hold.
+// floor is a roster counter and, for each project, an epoch that the new ones
+// must exceed.
+func (s *session) newRekey(dst store.Tx, floor *seen, progress func(done, total int)) (*rekey, error) {
+	root, err := secret.Random(keyring.KeySize)
+	if err != nil {
+		return nil, err
+	}
+	next := newVault(nil, s.v.opts)
+	next.id, next.engine = s.v.id, nil
+	if err := next.adopt(root, s.v.actor); err != nil {
+		return nil, err
+	}
+	r := &rekey{old: s, v: next, new: next.begin(dst, &seen{}), progress: progress}
+	if progress == nil {
+		r.progress = func(int, int) {}
+	}
+	sig, err := s.v.owner.sign(successionText(s.v.id, s.v.owner.public, next.owner.public))
+	if err != nil {
+		return nil, err
+	}
+	chain := append(slices.Clone(s.roster.Successions), succession{Old: s.v.owner.public, New: next.owner.public, Signature: sig})
+	if len(chain) > maxSuccessions {
+		chain = chain[len(chain)-maxSuccessions:]
+	}
+	r.new.roster = &roster{
+		Suite: suiteV1, Vault: s.v.id, Owner: next.owner.public, Counter: max(s.roster.Counter, floor.Counter),
+		Slots: []slotRef{}, Members: slices.Clone(s.roster.Members), Projects: []projectRef{},
+		Events: s.roster.Events, EventHead: s.roster.EventHead, Successions: chain,
+	}
+	r.new.seen = seen{Projects: map[ID]projectSeen{}}
+	return r, nil
+}
+
+// run reseals everything; slots are those that the new root key is wrapped for.
+func (r *rekey) run(ctx context.Context, slots []*keyring.Slot, floor *seen) error {
+	if err := r.header(slots); err != nil {
+		return err
+	}
+	if err := r.ownEvents(); err != nil {
+		return err
+	}
+	projects, err := r.count()
+	if err != nil {
+		return err
+	}
+	for _, p := range projects {
+		epoch := max(p.ref.Epoch, floor.Projects[p.ref.ID].Epoch) + 1
+		if err := r.project(ctx, p, epoch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *rekey) header(slots []*keyring.Slot) error {
+	if err := checkSlots(slots); err != nil {
+		return err
+	}
+	raw, err := keyring.Marshal(header{Magic: magic, Version: FormatVersion, Vault: r.v.id})
+	if err != nil {
+		return err
+	}
+	if err := r.new.tx.Put(headerKey(), raw); err != nil {
+		return err
+	}
+	for _, slot := range slots {
+		if err := slot.Rewrap(r.v.id, r.v.root); err != nil {
+			return fmt.Errorf("wrapping the new key for slot %s: %w", slot.Label, err)
+		}
+		if err := r.new.putSlot(slot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownEvents reseals the vault's own history.
+func (r *rekey) ownEvents() error {
+	from, err := r.old.v.eventSealer()
+	if err != nil {
+		return err
+	}
+	to, err := r.v.eventSealer()
+	if err != nil {
+		return err
+	}
+	for seq := range r.old.roster.Events {
+		raw, err := r.old.tx.Get(eventKey(seq))
+		if err != nil {
+			return err
+		}
+		content, err := openEvent(from, r.v.id, seq, raw)
+		if err != nil {
+			return err
+		}
+		frame := make([]byte, metaFrameSize(len(content)))
+		fillFrame(frame, content)
+		if err := r.new.tx.Put(eventKey(seq), sealEvent(to, r.v.id, seq, frame)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// count opens every project and adds up the work.
+func (r *rekey) count() ([]*project, error) {
+	var out []*project
+	for i := range r.old.roster.Projects {
+		ref := &r.old.roster.Projects[i]
+		keys, name, err := r.old.named(ref)
+		if err != nil {
+			return nil, err
+		}
+		p, err := r.old.open(ref, keys, name)
+		if err != nil {
+			return nil, err
+		}
+		m := p.manifest
+		r.total += int(m.Secrets + m.Tools + m.Instructions + m.Events)
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func (r *rekey) step(ctx context.Context) error {
+	r.done++
+	if r.done%64 == 0 || r.done == r.total {
+		r.progress(r.done, r.total)
+	}
+	return ctx.Err()
+}
+
+// project reseals one project into a new epoch.
+func (r *rekey) project(ctx context.Context, from *project, epoch uint64) error {
+	ref := projectRef{ID: from.ref.ID, Epoch: epoch, Grants: []grantRef{}, Announced: []prefix{}}
+	rand.Read(ref.Prefix[:])
+	keys, err := r.new.addKeys(&ref)
+	if err != nil {
+		return err
+	}
+	r.new.roster.Projects = append(r.new.roster.Projects, ref)
+	to := r.new.adopt(&ref, keys, from.name)
+	if err := to.putName(from.name); err != nil {
+		return err
+	}
+	buf, err := secret.New(valueFrameSize(MaxValue))
+	if err != nil {
+		return err
+	}
+	defer buf.Destroy()
+	for _, k := range objectKinds {
+		if k == kindName {
+			continue
+		}
+		err := from.each(k, func(e entry, content []byte) error {
+			if err := r.object(from, to, e, content, buf); err != nil {
+				return err
+			}
+			return r.step(ctx)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := r.history(ctx, from, to); err != nil {
+		return err
+	}
+	// The counter begins anew; flush makes it 1.
+	return to.flush()
+}
+
+// object reseals one object, and its value when it is a secret, as it is.
+func (r *rekey) object(from, to *project, e entry, content []byte, buf *secret.Bytes) error {
+	name, err := objectName(e.kind, content)
+	if err != nil {
+		return err
+	}
+	id, err := to.keys.blind(name)
+	if err != nil {
+		return err
+	}
+	moved := entry{id: id, kind: e.kind}
+	if e.kind == kindSecret {
+		err := buf.Use(func(b []byte) error {
+			key, record, err := from.read(kindValue, e.id, e.value)
+			if err != nil {
+				return err
+			}
+			frame, err := from.keys.openRecord(kindValue, key, record, b[:0])
+			if err != nil {
+				return fmt.Errorf("the value of %s: %w", name, err)
+			}
+			defer secret.Wipe(frame)
+			moved.value, err = to.seal(kindValue, id, frame)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return to.put(moved, content)
+}
+
+// history reseals a project's events; their chain does not depend on the keys.
+func (r *rekey) history(ctx context.Context, from, to *project) error {
+	for seq := range from.manifest.Events {
+		key := recordKey(from.ref.ID, from.ref.Prefix, kindEvent, seqID(seq))
+		record, err := from.s.tx.Get(key)
+		if err != nil {
+			return err
+		}
+		frame, err := from.keys.openRecord(kindEvent, key, record, nil)
+		if err != nil {
+			return fmt.Errorf("event %d of project %s: %w", seq+1, from.name, err)
+		}
+		content, err := frameContent(frame)
+		if err != nil {
+			return fmt.Errorf("%w: event %d of project %s: %v", ErrDamaged, seq+1, from.name, err)
+		}
+		if err := to.putEvent(seq, content); err != nil {
+			return err
+		}
+		if err := r.step(ctx); err != nil {
+			return err
+		}
+	}
+	to.manifest.Events, to.manifest.EventHead = from.manifest.Events, from.manifest.EventHead
+	return nil
+}
+
+// changeKeys gives the vault new keys throughout, wrapped for the slots that
+// choose picks or makes out of the present ones.
+func (v *Vault) changeKeys(ctx context.Context, progress func(done, total int), action audit.Action, choose func([]*keyring.Slot) ([]*keyring.Slot, string, error)) error {
+	var next *Vault
+	err := v.update(ctx, func(s *session) error {
+		if err := s.owner(); err != nil {
+			return err
+		}
+		slots, err := s.slots()
+		if err != nil {
+			return err
+		}
+		slots, object, err := choose(slots)
+		if err != nil {
+			return err
+		}
+		r, err := s.newRekey(s.tx, &seen{}, progress)
+		if err != nil {
+			return err
+		}
+		next = r.v
+		if err := s.replace(ctx, r, slots, action, object); err != nil {
+			return err
+		}
+		s.seen = r.new.seen
+		return nil
+	})
+	if err != nil {
+		if next != nil {
+			next.Close()
+		}
+		return err
+	}
+	v.become(next)
+	return nil
+}
+
+// replace runs a change of keys in place: what was there goes, in the same
+// transaction.
+func (s *session) replace(ctx context.Context, r *rekey, slots []*keyring.Slot, action audit.Action, object string) error {
+	var old [][]byte
+	for _, p := range []byte{keySlot, keyGrant} {
+		err := s.tx.Range([]byte{p}, func(key, _ []byte) error {
+			old = append(old, slices.Clone(key))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, key := range old {
+		if err := s.tx.Delete(key); err != nil {
+			return err
+		}
+	}
+	if err := r.run(ctx, slots, &seen{}); err != nil {
+		return err
+	}
+	for i := range s.roster.Projects {
+		ref := &s.roster.Projects[i]
+		if err := s.deletePrefix(append(projectPrefix(ref.ID), ref.Prefix[:]...)); err != nil {
+			return err
+		}
+	}
+	r.new.event(action, "", object)
+	if err := r.new.flush(); err != nil {
+		return err
+	}
+	// The old session has nothing left to write.
+	s.opened, s.rosterChanged = map[ID]*project{}, false
+	return s.tx.Scrub()
+}
+
+// become takes over the keys of next.
+func (v *Vault) become(next *Vault) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.root.Destroy()
+	v.owner.destroy()
+	for _, k := range v.keys {
+		k.destroy()
+	}
+	v.root, v.owner, v.keyseal, v.keys = next.root, next.owner, next.keyseal, next.keys
+	v.cache, v.names = rosterCache{}, make(map[ID]knownName)
+}
+
+// RestoreInto writes what this vault, a backup, holds into dst, an empty engine,
+// under new keys. state is the directory of this machine's rollback memory:
+// what it saw is exceeded, so that every machine takes the restored vault for
+// newer. Call Restored once dst stands in its place.
+func (v *Vault) RestoreInto(ctx context.Context, dst store.Tx, state string, progress func(done, total int)) error {
+	floor := (&memory{dir: state, note: v.opts.Note}).read(v.id)
+	return v.view(ctx, func(s *session) error {
+		if err := s.owner(); err != nil {
+			return err
+		}
+		slots, err := s.slots()
+		if err != nil {
+			return err
+		}
+		r, err := s.newRekey(dst, floor, progress)
+		if err != nil {
+			return err
+		}
+		defer r.v.Close()
+		if err := r.run(ctx, slots, floor); err != nil {
+			return err
+		}
+		r.new.event(audit.Restored, "", "vault")
+		return r.new.flush()
+	})
+}
+
+// Restored makes this machine remember the vault in e, which was just restored
+// here by an owner, whatever it remembered before.
+func Restored(ctx context.Context, e store.Engine, state string) error {
+	v := newVault(e, Options{})
+	var now seen
+	err := e.View(ctx, func(tx store.Tx) error {
+		s := v.begin(tx, &seen{})
+		if err := s.load(); err != nil {
+			return err
+		}
+		now = s.seen
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var failed error
+	m := &memory{dir: state, forget: true, note: func(text string) { failed = errors.New(text) }}
+	m.remember(v.id, now)
+	return failed
+}

@@ -1,0 +1,310 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"tacenda/internal/audit"
+	"tacenda/keyring"
+	"tacenda/keyring/secret"
+)
+
+// decodeSecret opens the record of a secret that an entry names.
+func (p *project) decodeSecret(e entry) (secretRecord, error) {
+	content, err := p.readObject(e)
+	if err != nil {
+		return secretRecord{}, err
+	}
+	r, err := parseSecretRecord(content)
+	if err != nil {
+		return r, fmt.Errorf("project %s: %w", p.name, err)
+	}
+	return r, nil
+}
+
+// secret finds a secret by name.
+func (p *project) secret(name string) (entry, secretRecord, error) {
+	e, found, err := p.lookup(kindSecret, name)
+	if err != nil {
+		return e, secretRecord{}, err
+	}
+	if !found {
+		return e, secretRecord{}, &MissingError{Project: p.name, Names: []string{name}}
+	}
+	r, err := p.decodeSecret(e)
+	return e, r, err
+}
+
+// Secret is one secret's metadata.
+func (v *Vault) Secret(ctx context.Context, project, name string) (Secret, error) {
+	var out Secret
+	if err := CheckSecretName(name); err != nil {
+		return out, err
+	}
+	err := v.view(ctx, func(s *session) error {
+		p, err := s.gate(project, PermRead)
+		if err != nil {
+			return err
+		}
+		_, r, err := p.secret(name)
+		out = r.public(project)
+		return err
+	})
+	return out, err
+}
+
+// check refuses a draft with something malformed.
+func (d *Draft) check() error {
+	if err := CheckSecretName(d.Name); err != nil {
+		return err
+	}
+	if d.Value == nil {
+		return CheckValue(0)
+	}
+	if err := CheckValue(d.Value.Len()); err != nil {
+		return fmt.Errorf("%s: %w", d.Name, err)
+	}
+	if err := CheckDescription(d.Description); err != nil {
+		return fmt.Errorf("%s: %w", d.Name, err)
+	}
+	return CheckHosts(d.AllowedHosts)
+}
+
+// CreateSecret creates a secret, or returns ErrExists.
+func (v *Vault) CreateSecret(ctx context.Context, project string, d Draft) (Secret, error) {
+	var out Secret
+	if err := d.check(); err != nil {
+		return out, err
+	}
+	scratch, err := secret.New(valueFrameSize(d.Value.Len()))
+	if err != nil {
+		return out, err
+	}
+	defer scratch.Destroy()
+	err = v.update(ctx, func(s *session) error {
+		p, err := s.gate(project, PermManage)
+		if err != nil {
+			return err
+		}
+		e, found, err := p.lookup(kindSecret, d.Name)
+		if err != nil {
+			return err
+		}
+		if found {
+			return &ExistsError{Project: project, Names: []string{d.Name}}
+		}
+		r, err := p.create(e, d, scratch)
+		if err != nil {
+			return err
+		}
+		p.event(audit.Created, "", d.Name)
+		out = r.public(project)
+		return nil
+	})
+	return out, err
+}
+
+// create puts a draft where e says that there is nothing, or replaces what is there.
+func (p *project) create(e entry, d Draft, scratch *secret.Bytes) (secretRecord, error) {
+	now := p.s.v.opts.Now().Unix()
+	r := secretRecord{
+		Name: d.Name, Description: d.Description, Created: now, Updated: now, Author: p.s.v.actor,
+		AllowedHosts: slices.Clone(d.AllowedHosts), Expires: toUnix(d.Expires), Version: 1, ValueVersion: 1,
+	}
+	if d.LLMSafe {
+		r.Flags |= flagLLMSafe
+	}
+	err := d.Value.Use(func(value []byte) (err error) {
+		r.Hint = Hint(value)
+		e.value, err = p.putValue(e.id, value, scratch)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	return r, p.putSecret(e, &r)
+}
+
+func (p *project) putSecret(e entry, r *secretRecord) error {
+	e.kind = kindSecret
+	if r.AllowedHosts == nil {
+		r.AllowedHosts = []string{} // the format knows an empty list, not a missing one
+	}
+	content, err := keyring.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encoding a secret: %w", err)
+	}
+	return p.put(e, content)
+}
+
+// check refuses an edit with something malformed.
+func (e *Edit) check() error {
+	if e.Value != nil {
+		if err := CheckValue(e.Value.Len()); err != nil {
+			return err
+		}
+	}
+	if e.Description != nil {
+		if err := CheckDescription(*e.Description); err != nil {
+			return err
+		}
+	}
+	if e.AllowedHosts != nil {
+		return CheckHosts(*e.AllowedHosts)
+	}
+	return nil
+}
+
+// EditSecret changes what the edit names. With IfVersion it fails with a
+// ConflictError when the secret is no longer the version that the caller saw.
+func (v *Vault) EditSecret(ctx context.Context, project, name string, edit Edit) (Secret, error) {
+	var out Secret
+	if err := CheckSecretName(name); err != nil {
+		return out, err
+	}
+	if err := edit.check(); err != nil {
+		return out, err
+	}
+	err := v.update(ctx, func(s *session) error {
+		p, err := s.gate(project, PermManage)
+		if err != nil {
+			return err
+		}
+		e, r, err := p.secret(name)
+		if err != nil {
+			return err
+		}
+		if edit.IfVersion != 0 && edit.IfVersion != r.Version {
+			return &ConflictError{Name: name, Author: r.Author, Updated: fromUnix(r.Updated), Version: r.Version}
+		}
+		if err := p.edit(e, &r, edit); err != nil {
+			return err
+		}
+		out = r.public(project)
+		return nil
+	})
+	return out, err
+}
+
+func (p *project) edit(e entry, r *secretRecord, edit Edit) error {
+	if edit.Value != nil {
+		scratch, err := secret.New(valueFrameSize(edit.Value.Len()))
+		if err != nil {
+			return err
+		}
+		defer scratch.Destroy()
+		err = edit.Value.Use(func(value []byte) (err error) {
+			r.Hint = Hint(value)
+			e.value, err = p.putValue(e.id, value, scratch)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		r.ValueVersion++
+	}
+	if edit.Description != nil {
+		r.Description = *edit.Description
+	}
+	if edit.LLMSafe != nil {
+		r.Flags &^= flagLLMSafe
+		if *edit.LLMSafe {
+			r.Flags |= flagLLMSafe
+		}
+	}
+	if edit.AllowedHosts != nil {
+		r.AllowedHosts = slices.Clone(*edit.AllowedHosts)
+	}
+	if edit.Expires != nil {
+		r.Expires = toUnix(*edit.Expires)
+	}
+	r.Version++
+	r.Updated, r.Author = p.s.v.opts.Now().Unix(), p.s.v.actor
+	p.event(audit.Edited, "", r.Name)
+	return p.putSecret(e, r)
+}
+
+// DeleteSecrets deletes all of the named secrets, or none. Who refers to them
+// is checked before, by whoever knows the files.
+func (v *Vault) DeleteSecrets(ctx context.Context, project string, names []string) error {
+	names, err := distinct(names)
+	if err != nil {
+		return err
+	}
+	return v.update(ctx, func(s *session) error {
+		p, err := s.gate(project, PermManage)
+		if err != nil {
+			return err
+		}
+		entries, err := p.all(names)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := p.remove(e); err != nil {
+				return err
+			}
+		}
+		p.event(audit.Deleted, "", names...)
+		return nil
+	})
+}
+
+// all finds every named secret, or says which are missing.
+func (p *project) all(names []string) ([]entry, error) {
+	entries := make([]entry, 0, len(names))
+	var missing []string
+	for _, name := range names {
+		e, found, err := p.lookup(kindSecret, name)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			missing = append(missing, name)
+		}
+		entries = append(entries, e)
+	}
+	if missing != nil {
+		return nil, &MissingError{Project: p.name, Names: missing}
+	}
+	return entries, nil
+}
+
+// distinct checks names and drops those that are named twice.
+func distinct(names []string) ([]string, error) {
+	for _, n := range names {
+		if err := CheckSecretName(n); err != nil {
+			return nil, err
+		}
+	}
+	sorted := slices.Compact(slices.Sorted(slices.Values(names)))
+	if len(sorted) == 0 {
+		return nil, fmt.Errorf("%w: no secret is named", ErrInvalid)
+	}
+	return sorted, nil
+}
+
+// Secrets lists a project's secrets by name. No value is opened.
+func (v *Vault) Secrets(ctx context.Context, project string) ([]Secret, error) {
+	var out []Secret
+	err := v.view(ctx, func(s *session) error {
+		p, err := s.gate(project, PermRead)
+		if err != nil {
+			return err
+		}
+		out = make([]Secret, 0, p.manifest.Secrets)
+		return p.each(kindSecret, func(_ entry, content []byte) error {
+			r, err := parseSecretRecord(content)
+			if err != nil {
+				return fmt.Errorf("project %s: %w", project, err)
+			}
+			out = append(out, r.public(project))
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return byName(out), nil
+}

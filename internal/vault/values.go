@@ -1,0 +1,106 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+
+	"tacenda/keyring"
+	"tacenda/keyring/secret"
+)
+
+// Values are sealed copies of some secrets' values, taken in one transaction
+// that has ended: whoever writes them to a slow pipe keeps nobody waiting.
+// It is used by one goroutine.
+type Values struct {
+	secrets []Secret
+	sealed  map[string]sealedValue
+	sealer  *keyring.Sealer
+	buf     *secret.Bytes
+}
+
+type sealedValue struct {
+	aad, record []byte
+}
+
+// Values copies the sealed values of the named secrets, for Use. Names that the
+// project lacks are a MissingError that lists them all; names need not be valid.
+func (v *Vault) Values(ctx context.Context, project string, names []string) (*Values, error) {
+	x := &Values{sealed: make(map[string]sealedValue, len(names))}
+	err := v.view(ctx, func(s *session) error {
+		p, err := s.gate(project, PermUse)
+		if err != nil {
+			return err
+		}
+		entries, err := p.all(names)
+		if err != nil {
+			return err
+		}
+		return x.copy(p, names, entries)
+	})
+	if err != nil {
+		x.Close()
+		return nil, err
+	}
+	return x, nil
+}
+
+// copy takes what Use needs out of the transaction: the sealed records, and a
+// sealer of its own, so that the vault's keys may be wiped meanwhile.
+func (x *Values) copy(p *project, names []string, entries []entry) error {
+	largest := 0
+	for i, e := range entries {
+		r, err := p.decodeSecret(e)
+		if err != nil {
+			return err
+		}
+		key, record, err := p.read(kindValue, e.id, e.value)
+		if err != nil {
+			return err
+		}
+		if len(record) < 1 || record[0] != FormatVersion {
+			return fmt.Errorf("%w: the value of %s is not a record of format %d", ErrDamaged, names[i], FormatVersion)
+		}
+		x.secrets = append(x.secrets, r.public(p.name))
+		x.sealed[names[i]] = sealedValue{aad: p.keys.aad(kindValue, key), record: record}
+		largest = max(largest, len(record))
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	var err error
+	if x.sealer, err = p.keys.sealer(kindValue); err != nil {
+		return err
+	}
+	x.buf, err = secret.New(largest)
+	return err
+}
+
+// Secrets is the metadata of the secrets, in the order of their names in the call.
+func (x *Values) Secrets() []Secret { return x.secrets }
+
+// Use opens one value into guarded memory, calls fn with it and wipes it. The
+// value is valid until fn returns.
+func (x *Values) Use(name string, fn func(value []byte) error) error {
+	sealed, ok := x.sealed[name]
+	if !ok {
+		return fmt.Errorf("internal error: the value of %s was not asked for", name)
+	}
+	return x.buf.Use(func(buf []byte) error {
+		frame, err := x.sealer.Open(buf[:0], sealed.aad, sealed.record[1:])
+		if err != nil {
+			return fmt.Errorf("%w: the value of %s does not open", ErrDamaged, name)
+		}
+		defer secret.Wipe(frame)
+		value, err := frameContent(frame)
+		if err != nil {
+			return fmt.Errorf("%w: the value of %s: %v", ErrDamaged, name, err)
+		}
+		return fn(value)
+	})
+}
+
+// Close wipes what is left.
+func (x *Values) Close() {
+	x.buf.Destroy()
+	x.sealed, x.sealer = nil, nil
+}

@@ -1,0 +1,301 @@
+// Package vault is the product: projects and their secrets, joined from keyring
+// and store. Every face of the program goes through it, and every read and write
+// of a secret passes one gate, where the permission is decided in the same place
+// that touches the record and appends the event.
+//
+// A Vault holds the keys that opened it in guarded memory, and nothing of a
+// secret. Each call is one transaction of the engine.
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"tacenda/keyring"
+	"tacenda/keyring/secret"
+	"tacenda/store"
+)
+
+// Options are how a vault is opened.
+type Options struct {
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// State is the directory of the rollback memory; empty means none.
+	State string
+	// Owner, when set, is the fingerprint that the owner key must have.
+	Owner string
+	// AcceptRollback takes the vault as it is and forgets what this machine saw.
+	AcceptRollback bool
+	// Backup opens a backup: it may be older than what this machine saw, and
+	// what it says is not remembered.
+	Backup bool
+	// Note is told what the user should know but what stops nothing; nil drops it.
+	Note func(string)
+}
+
+// Vault is an opened vault. It may be used by several goroutines; calls take turns.
+type Vault struct {
+	engine store.Engine
+	opts   Options
+	id     ID
+	actor  string // label of the slot that opened it
+	memory *memory
+
+	mu      sync.Mutex
+	closed  bool
+	root    *secret.Bytes
+	owner   *signer
+	cache   rosterCache
+	keys    map[ID]*projectKeys // of projects used so far, in the epoch last seen
+	names   map[ID]knownName
+	keyseal *keyring.Sealer // opens the keys of projects
+}
+
+// rosterCache spares the check of a signature when the bytes are the same ones.
+type rosterCache struct {
+	raw    []byte
+	roster *roster
+}
+
+type knownName struct {
+	record digest
+	name   string
+}
+
+// errClosed is a bug of the caller.
+var errClosed = errors.New("internal error: the vault was closed")
+
+// Create makes a new vault with one project. create makes the engine and runs
+// fill in its first transaction; slots makes at least one slot for the root key.
+func Create(ctx context.Context, create func(fill func(store.Tx) error) (store.Engine, error),
+	slots func(vaultID ID, root *secret.Bytes) ([]*keyring.Slot, error), project string, opts Options,
+) (*Vault, error) {
+	if err := CheckName("project", project); err != nil {
+		return nil, err
+	}
+	root, err := secret.Random(keyring.KeySize)
+	if err != nil {
+		return nil, err
+	}
+	v := newVault(nil, opts)
+	rand.Read(v.id[:])
+	made, err := slots(v.id, root)
+	if err != nil {
+		root.Destroy()
+		return nil, err
+	}
+	if err := v.adopt(root, made[0].Label); err != nil {
+		return nil, err
+	}
+	var seen seen
+	v.engine, err = create(func(tx store.Tx) error {
+		s := v.begin(tx, nil)
+		if err := s.writeNew(made, project); err != nil {
+			return err
+		}
+		seen = s.seen
+		return nil
+	})
+	if err != nil {
+		v.Close()
+		return nil, err
+	}
+	v.memory.remember(v.id, seen)
+	return v, nil
+}
+
+func newVault(e store.Engine, opts Options) *Vault {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Note == nil {
+		opts.Note = func(string) {}
+	}
+	if opts.Backup {
+		opts.State = ""
+	}
+	return &Vault{
+		engine: e, opts: opts,
+		memory: &memory{dir: opts.State, forget: opts.AcceptRollback, note: opts.Note},
+		keys:   make(map[ID]*projectKeys),
+		names:  make(map[ID]knownName),
+	}
+}
+
+// adopt takes over the root key and derives what hangs on it.
+func (v *Vault) adopt(root *secret.Bytes, actor string) (err error) {
+	v.root, v.actor = root, actor
+	if v.owner, err = ownerSigner(v.id, root); err != nil {
+		return err
+	}
+	v.keyseal, err = keyring.NewSealer(root, labelKeys, v.id[:])
+	return err
+}
+
+// Open opens the vault in e with the first of openers that fits one of its
+// slots. The engine becomes the vault's, also when it fails.
+func Open(ctx context.Context, e store.Engine, openers []keyring.Unlocker, opts Options) (*Vault, error) {
+	v := newVault(e, opts)
+	info, slots, err := v.readLocked(ctx)
+	if err == nil {
+		err = v.unlock(info, slots, openers)
+	}
+	if err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// readLocked reads what can be read without a key: the roster and the slots
+// that it vouches for.
+func (v *Vault) readLocked(ctx context.Context) (*roster, []*keyring.Slot, error) {
+	var r *roster
+	var slots []*keyring.Slot
+	read := func(known *seen) error {
+		return v.engine.View(ctx, func(tx store.Tx) (err error) {
+			s := v.begin(tx, known)
+			if err := s.load(); err != nil {
+				return err
+			}
+			r = s.roster
+			slots, err = s.slots()
+			return err
+		})
+	}
+	err := read(nil)
+	if errors.Is(err, ErrRollback) {
+		// The vault's id, which names the memory, was not known before the file
+		// was read: another process may have committed in between. Now it is.
+		err = read(v.memory.read(v.id))
+	}
+	return r, slots, err
+}
+
+func (v *Vault) unlock(r *roster, slots []*keyring.Slot, openers []keyring.Unlocker) error {
+	locked := &LockedError{}
+	for _, o := range openers {
+		root, slot, err := tryOpener(v.id, o, slots)
+		if root == nil {
+			locked.add(o.String(), err)
+			continue
+		}
+		if err := v.adopt(root, slot.Label); err != nil {
+			return err
+		}
+		// A root key that does not yield the roster's owner key belongs to
+		// another vault, or the roster was signed by somebody else.
+		if string(v.owner.public) != string(r.Owner) {
+			return fmt.Errorf("%w: the roster was not signed by the owner of the key that opens it", ErrDamaged)
+		}
+		return nil
+	}
+	return locked
+}
+
+// tryOpener tries one opener on every slot. Without a root key, err says why it
+// fits none, where there is more to say than that. One slot that fails never
+// keeps the next from being tried.
+func tryOpener(vaultID ID, o keyring.Unlocker, slots []*keyring.Slot) (root *secret.Bytes, slot *keyring.Slot, err error) {
+	for _, slot := range slots {
+		root, failed := o.Unlock(vaultID, slot)
+		if failed == nil {
+			return root, slot, nil
+		}
+		if err == nil && !errors.Is(failed, keyring.ErrNotMine) {
+			err = failed
+		}
+	}
+	return nil, nil, err
+}
+
+// ID is the vault's identity.
+func (v *Vault) ID() ID { return v.id }
+
+// Actor is the label of the slot that opened the vault; events carry it.
+func (v *Vault) Actor() string { return v.actor }
+
+// OwnerFingerprint is the fingerprint of the owner key, to be pinned with --owner.
+func (v *Vault) OwnerFingerprint() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.owner == nil {
+		return ""
+	}
+	return Fingerprint(v.owner.public)
+}
+
+// Close wipes every key and closes the engine.
+func (v *Vault) Close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return
+	}
+	v.closed = true
+	v.root.Destroy()
+	if v.owner != nil {
+		v.owner.destroy()
+	}
+	for _, k := range v.keys {
+		k.destroy()
+	}
+	v.keys, v.keyseal = nil, nil
+	if v.engine != nil {
+		v.engine.Close()
+	}
+}
+
+// view runs fn on a point in time of the vault.
+func (v *Vault) view(ctx context.Context, fn func(*session) error) error {
+	return v.run(ctx, v.engine.View, fn)
+}
+
+// update runs fn and commits what it changed, or nothing.
+func (v *Vault) update(ctx context.Context, fn func(*session) error) error {
+	return v.run(ctx, v.engine.Update, func(s *session) error {
+		if err := fn(s); err != nil {
+			return err
+		}
+		return s.flush()
+	})
+}
+
+func (v *Vault) run(ctx context.Context, engine func(context.Context, func(store.Tx) error) error, fn func(*session) error) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return errClosed
+	}
+	// What this machine saw is read before the file, so that a commit in
+	// between is not taken for a rollback.
+	known := v.memory.read(v.id)
+	var seen seen
+	err := engine(ctx, func(tx store.Tx) error {
+		s := v.begin(tx, known)
+		if err := s.load(); err != nil {
+			return err
+		}
+		if string(s.roster.Owner) != string(v.owner.public) {
+			return fmt.Errorf("%w: its keys were rotated; open it again", ErrLocked)
+		}
+		if err := fn(s); err != nil {
+			return err
+		}
+		seen = s.seen
+		return nil
+	})
+	if errors.Is(err, store.ErrResidue) {
+		v.opts.Note(fmt.Sprintf("the change is stored, but %v", err))
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	v.memory.remember(v.id, seen)
+	return nil
+}

@@ -1,0 +1,212 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"tacenda/internal/audit"
+	"tacenda/keyring/secret"
+)
+
+// verifier collects all damage instead of stopping at the first.
+type verifier struct {
+	s        *session
+	damage   []Damage
+	known    map[string]bool // engine keys that belong to the vault
+	buf      *secret.Bytes
+	progress func(done, total int)
+	done     int
+	total    int
+}
+
+// Verify checks every signature, page, record and event of the vault, opens
+// every value into guarded memory, and lists ALL damage. The error is one that
+// kept it from looking.
+func (v *Vault) Verify(ctx context.Context, progress func(done, total int)) ([]Damage, error) {
+	buf, err := secret.New(valueFrameSize(MaxValue))
+	if err != nil {
+		return nil, err
+	}
+	defer buf.Destroy()
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	var found []Damage
+	err = v.view(ctx, func(s *session) error {
+		if err := s.owner(); err != nil {
+			return err
+		}
+		c := &verifier{s: s, known: map[string]bool{}, buf: buf, progress: progress, damage: []Damage{}}
+		if err := c.run(ctx); err != nil {
+			return err
+		}
+		found = c.damage
+		return nil
+	})
+	return found, err
+}
+
+func (c *verifier) report(where string, err error) {
+	c.damage = append(c.damage, Damage{Where: where, What: err.Error()})
+}
+
+func (c *verifier) run(ctx context.Context) error {
+	r := c.s.roster
+	c.know(headerKey())
+	c.know(rosterKey())
+	for _, ref := range r.Slots {
+		c.know(slotKey(ref.ID))
+		if _, err := c.s.slot(ref); err != nil {
+			c.report(fmt.Sprintf("slot %x", ref.ID[:4]), err)
+		}
+	}
+	for seq := range r.Events {
+		c.know(eventKey(seq))
+	}
+	if err := c.s.follow(func(audit.Event, audit.Hash) {}); err != nil {
+		c.report("history of the vault", err)
+	}
+	var projects []*project
+	for i := range r.Projects {
+		if p := c.open(&r.Projects[i]); p != nil {
+			projects = append(projects, p)
+			c.total += int(p.manifest.Secrets + p.manifest.Tools + p.manifest.Instructions)
+		}
+	}
+	for _, p := range projects {
+		if err := c.project(ctx, p); err != nil {
+			return err
+		}
+	}
+	return c.strays()
+}
+
+func (c *verifier) know(key []byte) { c.known[string(key)] = true }
+
+func (c *verifier) open(ref *projectRef) *project {
+	c.know(projectKeysKey(ref.ID))
+	where := fmt.Sprintf("project %x", ref.ID[:4])
+	keys, err := c.s.keysOf(ref)
+	if err != nil {
+		c.report(where, err)
+		return nil
+	}
+	name, err := c.s.projectName(ref, keys)
+	if err != nil {
+		c.report(where, err)
+		name = fmt.Sprintf("%x", ref.ID[:4])
+	}
+	p, err := c.s.open(ref, keys, name)
+	if err != nil {
+		c.report("project "+name, err)
+		return nil
+	}
+	c.know(recordKey(ref.ID, ref.Prefix, kindManifest, nil))
+	return p
+}
+
+// project checks every page, and every record that the pages list.
+func (c *verifier) project(ctx context.Context, p *project) error {
+	counts := map[kind]uint64{}
+	for n := range pageCount {
+		pg, err := p.page(byte(n))
+		if err != nil {
+			c.report("project "+p.name, err)
+			continue
+		}
+		if pg == nil {
+			continue
+		}
+		c.know(recordKey(p.ref.ID, p.ref.Prefix, kindPage, []byte{byte(n)}))
+		for i := range pg.len() {
+			e := pg.at(i)
+			counts[e.kind]++
+			c.object(p, e)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+	}
+	m := p.manifest
+	if counts[kindSecret] != m.Secrets || counts[kindTool] != m.Tools || counts[kindInstruction] != m.Instructions {
+		c.report("project "+p.name, fmt.Errorf("%w: its manifest counts other numbers of records than its pages list", ErrDamaged))
+	}
+	for seq := range m.Events {
+		c.know(recordKey(p.ref.ID, p.ref.Prefix, kindEvent, seqID(seq)))
+	}
+	if err := p.follow(func(audit.Event, audit.Hash) {}); err != nil {
+		c.report("history of project "+p.name, err)
+	}
+	return nil
+}
+
+// object checks one record and, for a secret, its value.
+func (c *verifier) object(p *project, e entry) {
+	c.know(recordKey(p.ref.ID, p.ref.Prefix, e.kind, e.id[:]))
+	where := fmt.Sprintf("project %s: %s %x", p.name, e.kind, e.id[:4])
+	content, err := p.readObject(e)
+	if err != nil {
+		c.report(where, err)
+	} else if name, err := objectName(e.kind, content); err != nil {
+		c.report(where, err)
+	} else if e.kind != kindName {
+		where = fmt.Sprintf("project %s: %s %s", p.name, e.kind, name)
+		if id, err := p.keys.blind(name); err != nil || id != e.id {
+			c.report(where, fmt.Errorf("%w: it stands under another name", ErrDamaged))
+		}
+	}
+	if e.kind != kindSecret {
+		return
+	}
+	c.know(recordKey(p.ref.ID, p.ref.Prefix, kindValue, e.id[:]))
+	err = c.buf.Use(func(b []byte) error {
+		value, err := p.valueFrame(e, b)
+		secret.Wipe(value)
+		return err
+	})
+	if err != nil {
+		c.report(where, err)
+	}
+	c.done++
+	if c.done%64 == 0 || c.done == c.total {
+		c.progress(c.done, c.total)
+	}
+}
+
+// strays reports records that nothing lists. They are never read, but somebody
+// put them there.
+func (c *verifier) strays() error {
+	return c.s.tx.Range(nil, func(key, value []byte) error {
+		if !c.known[string(key)] && !c.announced(key) && !c.granted(key, value) {
+			c.report(fmt.Sprintf("record %x", key[:min(len(key), 8)]), fmt.Errorf("%w: nothing refers to it", ErrDamaged))
+		}
+		return nil
+	})
+}
+
+// announced tells whether a record belongs to an epoch that is being written.
+func (c *verifier) announced(key []byte) bool {
+	for i := range c.s.roster.Projects {
+		ref := &c.s.roster.Projects[i]
+		for _, pre := range ref.Announced {
+			if bytes.HasPrefix(key, append(projectPrefix(ref.ID), pre[:]...)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// granted tells whether a record is a grant that the roster lists.
+func (c *verifier) granted(key, value []byte) bool {
+	if key[0] != keyGrant {
+		return false
+	}
+	d := digest(sha256.Sum256(value))
+	return slices.ContainsFunc(c.s.roster.Projects, func(ref projectRef) bool {
+		return slices.ContainsFunc(ref.Grants, func(g grantRef) bool { return g.Digest == d })
+	})
+}
