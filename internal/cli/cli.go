@@ -1,0 +1,176 @@
+// Package cli is the command line, and the only place that joins the others:
+// it finds the vault, opens it with what it was given, calls the product and
+// turns what comes back into text, JSON and an exit code.
+//
+// It promises that no value and no passphrase is ever taken as an argument or
+// held in a string, that nothing goes to a terminal with a control character
+// in it, and that memory is wiped on every way out. It refuses to know how a
+// vault is stored or sealed.
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"tacenda/internal/prompt"
+	"tacenda/keyring/secret"
+)
+
+// A System is what the program gets from whoever starts it.
+type System struct {
+	Args                  []string            // without the program's name
+	Getenv                func(string) string // "" for an unset variable
+	Stdin, Stdout, Stderr *os.File
+}
+
+// Main runs one command and returns the exit code. It does not return when a
+// signal ended the command: then everything is wiped first and the process dies
+// of that signal, so that a shell loop stops at ctrl+c as it does for others.
+func Main(sys System) int { return int(run(sys, seams{})) }
+
+// seams is what tests of this package replace. Nothing outside of it can: in
+// particular no variable makes a shipped program derive its keys cheaply.
+type seams struct {
+	// cheapKDF makes passphrase slots with the least cost that a vault accepts.
+	cheapKDF bool
+}
+
+// An app is one run of the program.
+type app struct {
+	sys      System
+	seams    seams
+	globals  globals
+	out      *stream // results
+	err      *stream // everything else
+	guard    secret.Status
+	json     bool           // the command was asked for JSON
+	stdinFor string         // the option that standard input serves
+	local    *localSettings // of the .tacenda file, once it was looked for
+	asks     *bool          // whether there is a terminal to ask on, once it was looked for
+}
+
+// A command is a row of the table: what help needs to know of it, and how to
+// make the whole of it. Building all of them with their flags at every start
+// would cost more than a resolve does, so only what argv may name is built.
+type command struct {
+	name  string
+	group string
+	short string
+	build func(*app) *cobra.Command
+}
+
+// The groups of the root's help, in its order.
+var groups = [...]*cobra.Group{
+	{ID: "secrets", Title: "Secrets"},
+	{ID: "templates", Title: "Templates"},
+	{ID: "vault", Title: "Vault"},
+	{ID: "program", Title: "Program"},
+}
+
+// commands is the table. A new command is a row here and its cmd_<verb>.go.
+func commands() []command {
+	return []command{
+		{"create", "secrets", "Create a secret", (*app).createCommand},
+		{"edit", "secrets", "Change a secret's value, description or flags", (*app).editCommand},
+		{"delete", "secrets", "Delete secrets for good", (*app).deleteCommand},
+		{"clone", "secrets", "Copy secrets to another project", (*app).cloneCommand},
+		{"list", "secrets", "List secrets with their hints", (*app).listCommand},
+		{"show", "secrets", "Show what is known of a secret, never its value", (*app).showCommand},
+		{"import", "secrets", "Take over the secrets of a file", (*app).importCommand},
+		{"export", "secrets", "Write a template with every name", (*app).exportCommand},
+		{"project", "secrets", "List, create, rename, delete, duplicate and compare projects", (*app).projectCommand},
+		{"resolve", "templates", "Replace the placeholders of a template by values", (*app).resolveCommand},
+		{"refs", "templates", "Show where placeholders are used", (*app).refsCommand},
+		{"check", "templates", "Find missing, misspelt, unused and expired secrets", (*app).checkCommand},
+		{"init", "vault", "Create a vault", (*app).initCommand},
+		{"key", "vault", "List, add, remove and rotate what opens the vault", (*app).keyCommand},
+		{"backup", "vault", "Write a consistent encrypted copy", (*app).backupCommand},
+		{"restore", "vault", "Bring a backup back", (*app).restoreCommand},
+		{"verify", "vault", "Check every record", (*app).verifyCommand},
+		{"audit", "vault", "Show who changed what", (*app).auditCommand},
+		{"doctor", "program", "Show what on this machine weakens the vault", (*app).doctorCommand},
+		{"demo", "program", "Try everything on a throw-away vault", (*app).demoCommand},
+		{"completion", "program", "Print a shell's completion script", (*app).completionCommand},
+		{"version", "program", "Print the version", (*app).versionCommand},
+		{"help", "program", "Help about any command", (*app).helpCommand},
+	}
+}
+
+// run is Main with its seams.
+func run(sys System, s seams) exitCode {
+	a := &app{sys: sys, seams: s, out: newStream(sys.Stdout), err: newStream(sys.Stderr)}
+	a.guard = secret.Protect()
+	defer secret.Purge()
+	ctx, signals := watchSignals(context.Background())
+	root := newRoot(a, sys.Args)
+	err := root.ExecuteContext(ctx)
+	sig := signals.stop()
+	if sig == nil && errors.Is(err, prompt.ErrInterrupted) {
+		sig = os.Interrupt // ctrl+c, which a terminal in raw mode sends as a key
+	}
+	if a.out.broken {
+		secret.Purge()
+		dieOfPipe(sys.Stdout)
+		return exitFailure // whoever started us ignores SIGPIPE
+	}
+	if sig != nil {
+		secret.Purge()
+		dieOf(sig)
+		return exitFailure // where signals do not end processes
+	}
+	return a.report(err)
+}
+
+// newRoot returns the root command with those below it that args may name
+// built in full, and the others as stubs for the help text. Nil args builds
+// everything, for the manual.
+func newRoot(a *app, args []string) *cobra.Command {
+	root := &cobra.Command{
+		Use:               "tacenda",
+		Short:             "A terminal secrets vault",
+		Long:              rootLong,
+		Example:           rootExample,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:              unknownCommand,
+	}
+	root.SetArgs(args)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return a.flagError(c, err) })
+	root.SetHelpFunc(a.help)
+	a.globals.register(root.PersistentFlags())
+	a.resolveFlag(root, args)
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return a.globals.complete(a, c) }
+	root.AddGroup(groups[:]...)
+	for _, row := range commands() {
+		var c *cobra.Command
+		if args == nil || slices.Contains(args, row.name) {
+			c = row.build(a)
+		} else {
+			c = &cobra.Command{Use: row.name, Run: func(*cobra.Command, []string) {}}
+		}
+		c.Short, c.GroupID = row.short, row.group
+		if row.name == "help" {
+			root.SetHelpCommand(c)
+		}
+		root.AddCommand(c)
+	}
+	return root
+}
+
+const rootLong = `Tacenda keeps secrets in an encrypted vault on this machine and puts them where
+templates name them: {{API_KEY}} in a file becomes the value when the file is
+resolved. A stored value is never shown again.
+
+Without arguments, on a terminal, it opens the terminal interface.`
+
+const rootExample = `  tacenda init
+  tacenda create API_KEY -d "billing service"
+  echo 'Authorization: Bearer {{API_KEY}}' > request.tmpl
+  tacenda --resolve request.tmpl | curl -H @- https://api.example.com/`

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tacenda/internal/audit"
+	"tacenda/internal/vault"
+)
+
+// eventJSON is one event; the vault's own have no project.
+type eventJSON struct {
+	Time    *string      `json:"time"`
+	Actor   string       `json:"actor"`
+	Action  audit.Action `json:"action"`
+	Project string       `json:"project"`
+	Object  string       `json:"object"`
+	Origin  string       `json:"origin"`
+	Hash    string       `json:"hash"`
+}
+
+// auditFlags are what audit shows.
+type auditFlags struct {
+	since  string
+	secret string
+	head   bool
+	verify string
+}
+
+// verifyOnly is what --verify has without a head.
+const verifyOnly = "chain"
+
+func (a *app) auditCommand() *cobra.Command {
+	var f auditFlags
+	c := &cobra.Command{
+		Use: "audit",
+		Long: `Show who changed what in the project, and in the vault as a whole, oldest first.
+
+Each event holds the hash of the one before. --head prints where the history
+stands: keep it elsewhere, and --verify=HEAD tells whether the history still
+passes through it. Without that, whoever has the keys could rewrite it.
+
+Exit codes: 2 malformed option; 5 no such project; 8 the history was changed.`,
+		Example: "  tacenda audit --since 7d\n  tacenda audit --secret API_KEY --json\n  tacenda audit --verify=\"$(cat head.txt)\"",
+		Args:    exactly(0, "no arguments (a head is given as --verify=HEAD)"),
+		RunE:    func(c *cobra.Command, _ []string) error { return a.audit(c.Context(), f) },
+	}
+	a.jsonFlag(c)
+	c.Flags().StringVar(&f.since, "since", "", "only what happened `WHEN` or later: 7d, 2027-01-31, RFC 3339")
+	c.Flags().StringVar(&f.secret, "secret", "", "only what happened to the secret `NAME`")
+	c.Flags().BoolVar(&f.head, "head", false, "print what to keep elsewhere")
+	c.Flags().StringVar(&f.verify, "verify", "", "check the history, and that it passes through `HEAD`")
+	c.Flags().Lookup("verify").NoOptDefVal = verifyOnly
+	return c
+}
+
+func (a *app) audit(ctx context.Context, f auditFlags) error {
+	var since time.Time
+	if f.since != "" {
+		var err error
+		if since, err = parseSince(f.since, time.Now()); err != nil {
+			return err
+		}
+	}
+	if f.secret != "" {
+		if err := vault.CheckSecretName(f.secret); err != nil {
+			return err
+		}
+	}
+	if f.head && f.verify != "" {
+		return usagef("--head and --verify exclude each other")
+	}
+	project, err := a.projectName()
+	if err != nil {
+		return err
+	}
+	v, err := a.openVault(ctx, forReading)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	switch {
+	case f.head:
+		return a.auditHead(ctx, v, project)
+	case f.verify != "":
+		return a.auditVerify(ctx, v, project, f.verify)
+	}
+	var events []vault.Event
+	for _, history := range []string{"", project} {
+		more, err := v.Events(ctx, history)
+		if err != nil {
+			return err
+		}
+		events = append(events, more...)
+	}
+	slices.SortStableFunc(events, func(x, y vault.Event) int { return x.Time.Compare(y.Time) })
+	events = slices.DeleteFunc(events, func(e vault.Event) bool {
+		return e.Time.Before(since) || f.secret != "" && (e.Project == "" || e.Object != f.secret)
+	})
+	return a.printEvents(events)
+}
+
+func (a *app) printEvents(events []vault.Event) error {
+	if a.json {
+		items := make([]eventJSON, len(events))
+		for i, e := range events {
+			items[i] = eventJSON{jsonTime(e.Time), e.Actor, e.Action, e.Project, e.Object, e.Origin, e.Hash}
+		}
+		return writeJSONList(a.out, items)
+	}
+	if len(events) == 0 {
+		a.note("nothing happened")
+		return nil
+	}
+	t := &table{header: []string{"TIME", "ACTOR", "ACTION", "OBJECT", "PROJECT", "FROM"}, flex: 3}
+	for _, e := range events {
+		project := e.Project
+		if project == "" {
+			project = "-"
+		}
+		t.add(localTime(e.Time), e.Actor, string(e.Action), e.Object, project, e.Origin)
+	}
+	return a.draw(t)
+}
+
+// headSeparator joins the head of the project's history and that of the
+// vault's own into the one word that a user keeps.
+const headSeparator = ","
+
+func (a *app) auditHead(ctx context.Context, v *vault.Vault, project string) error {
+	of, err := v.Head(ctx, project)
+	if err != nil {
+		return err
+	}
+	own, err := v.Head(ctx, "")
+	if err != nil {
+		return err
+	}
+	head := of + headSeparator + own
+	if a.json {
+		return writeJSON(a.out, struct {
+			Project string `json:"project"`
+			Head    string `json:"head"`
+		}{project, head})
+	}
+	_, err = io.WriteString(a.out, head+"\n")
+	return err
+}
+
+func (a *app) auditVerify(ctx context.Context, v *vault.Vault, project, head string) error {
+	var of, own string
+	if head != verifyOnly {
+		of, own, _ = strings.Cut(strings.TrimSpace(head), headSeparator)
+	}
+	if err := v.VerifyHistory(ctx, project, of); err != nil {
+		return err
+	}
+	if err := v.VerifyHistory(ctx, "", own); err != nil {
+		return err
+	}
+	a.note("the history of project " + project + " and of the vault is unbroken")
+	return nil
+}

@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"tacenda/internal/atomicfile"
+	"tacenda/internal/vault"
+	"tacenda/store"
+)
+
+func (a *app) backupCommand() *cobra.Command {
+	var overwrite bool
+	c := &cobra.Command{
+		Use: "backup FILE",
+		Long: `Write a consistent copy of the vault to FILE, while others may go on working. It
+is encrypted as the vault is and opens with the same keys.
+
+Exit codes: 5 no such directory; 6 FILE exists, unless --overwrite.`,
+		Example: "  tacenda backup /media/stick/vault-2027-01-31.db",
+		Args:    exactly(1, "one FILE"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.backup(c.Context(), args[0], overwrite)
+		},
+	}
+	c.Flags().BoolVar(&overwrite, "overwrite", false, "replace an existing FILE")
+	return c
+}
+
+func (a *app) backup(ctx context.Context, path string, overwrite bool) error {
+	if _, err := os.Lstat(path); err == nil && !overwrite {
+		return hinted(failf(exitExists, "backup: %s already exists", path), "choose another name, or add --overwrite")
+	}
+	v, err := a.openVault(ctx, forReading)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	f, err := atomicfile.Create(path, atomicfile.Options{Warn: a.warn})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	n, err := v.Backup(ctx, &stoppingWriter{ctx, f})
+	if err != nil {
+		return fmt.Errorf("writing the backup %s: %w", path, err)
+	}
+	if err := f.Commit(); err != nil {
+		return fmt.Errorf("writing the backup %s: %w", path, err)
+	}
+	a.note(fmt.Sprintf("wrote %s, %d bytes", path, n))
+	return nil
+}
+
+func (a *app) restoreCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use: "restore FILE",
+		Long: `Bring a backup back in the place of the vault, under new keys, so that every
+machine takes it for newer than what it saw. Whatever opens the backup opens the
+vault afterwards; what was changed since the backup is gone.
+
+Exit codes: 2 no terminal to ask, and no --yes; 3 the backup did not open;
+5 no such FILE; 8 FILE is damaged.`,
+		Example: "  tacenda restore /media/stick/vault-2027-01-31.db",
+		Args:    exactly(1, "one FILE"),
+		RunE:    func(c *cobra.Command, args []string) error { return a.restore(c.Context(), args[0], yes) },
+	}
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask before replacing a vault")
+	return c
+}
+
+// openBackup opens a vault that may be older than what this machine saw.
+func (a *app) openBackup(ctx context.Context, path string) (*vault.Vault, error) {
+	engine, err := store.OpenBolt(path, a.boltOptions(forReading))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, failf(exitNotFound, "%w", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	opts := a.vaultOptions()
+	opts.Backup = true
+	return a.unlock(ctx, engine, path, opts)
+}
+
+func (a *app) restore(ctx context.Context, path string, yes bool) error {
+	at, err := a.vaultPlace()
+	if err != nil {
+		return err
+	}
+	if sameFile(path, at.path) {
+		return usagef("restore: %s is the vault itself", path)
+	}
+	_, err = os.Lstat(at.path)
+	replaces := err == nil
+	if replaces && !yes && !a.hasTerminal() {
+		return hinted(usagef("restore: there is a vault at %s, and no terminal to ask", at.path), "add --yes to replace it")
+	}
+	backup, err := a.openBackup(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer backup.Close()
+	if replaces && !yes {
+		ok, err := a.confirm(ctx, fmt.Sprintf("Replace the vault %s by this backup? What was changed since then is lost.", at.path))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			a.note("nothing was changed")
+			return nil
+		}
+	}
+	p := a.progress("restoring")
+	defer p.end()
+	fill := func(tx store.Tx) error { return backup.RestoreInto(ctx, tx, a.stateDir(), p.step) }
+	create := store.CreateBolt
+	if replaces {
+		create = store.ReplaceBolt
+	}
+	engine, err := create(ctx, at.path, a.boltOptions(forChange), fill)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	if err := vault.Restored(ctx, engine, a.stateDir()); err != nil {
+		return err
+	}
+	p.end()
+	a.note(fmt.Sprintf("restored %s from %s, under new keys", at.path, path))
+	return nil
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tacenda/internal/vault"
+	"tacenda/keyring/secret"
+)
+
+func (a *app) editCommand() *cobra.Command {
+	var meta metaFlags
+	var value valueFlags
+	c := &cobra.Command{
+		Use: "edit NAME",
+		Long: `Change a secret's value, description or flags. Its name never changes.
+
+With options that give no value, the value stays as it is sealed. Without any
+option the new value is asked for on the terminal; an empty answer changes
+nothing.
+
+Exit codes: 2 malformed option, or no option and no terminal; 5 no such secret.`,
+		Example: `  tacenda edit API_KEY
+  tacenda edit API_KEY -d "billing, read only" --expires none
+  tacenda edit TLS_KEY --value-file key.pem`,
+		Args: exactly(1, "one NAME (the value comes from --value-file, --generate or a prompt)"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.edit(c, args[0], &meta, &value)
+		},
+	}
+	meta.register(c)
+	value.register(c)
+	return c
+}
+
+func (a *app) edit(c *cobra.Command, name string, meta *metaFlags, value *valueFlags) error {
+	ctx := c.Context()
+	if err := vault.CheckSecretName(name); err != nil {
+		return err
+	}
+	if err := meta.check(time.Now()); err != nil {
+		return err
+	}
+	if err := value.check(a, c); err != nil {
+		return err
+	}
+	edit, changed, err := meta.edit(c, time.Now())
+	if err != nil {
+		return err
+	}
+	ask := !changed && !value.given()
+	if ask && !a.hasTerminal() {
+		return hinted(usagef("edit %s: nothing to change was named, and there is no terminal to ask for the value", name),
+			"use --value-file FILE (- for standard input), --generate or another option")
+	}
+	project, err := a.projectName()
+	if err != nil {
+		return err
+	}
+	v, err := a.openVault(ctx, forChange)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	var bytes *secret.Bytes
+	if ask {
+		// Whoever types a value sees which version it replaces; if somebody
+		// else was quicker, it is said instead of overwritten.
+		s, err := v.Secret(ctx, project, name)
+		if err != nil {
+			return err
+		}
+		edit.IfVersion = s.Version
+		if bytes, err = a.promptNewValue(ctx, name, s.Hint); err != nil {
+			return err
+		}
+		if bytes == nil {
+			a.note(name + " is unchanged")
+			return nil
+		}
+	} else if bytes, err = value.read(ctx, a); err != nil {
+		return err
+	}
+	defer bytes.Destroy()
+	edit.Value = bytes
+	s, err := v.EditSecret(ctx, project, name, edit)
+	if err != nil {
+		return err
+	}
+	a.note(fmt.Sprintf("changed %s in project %s, version %d", s.Name, project, s.Version))
+	return nil
+}
+
+// edit is the change that the options ask for, and whether they ask for one.
+func (m *metaFlags) edit(c *cobra.Command, now time.Time) (vault.Edit, bool, error) {
+	var e vault.Edit
+	f := c.Flags()
+	if f.Changed("description") {
+		e.Description = &m.description
+	}
+	if f.Changed("llm-safe") {
+		e.LLMSafe = &m.llmSafe
+	}
+	if f.Changed("allow-host") {
+		hosts, err := m.allowedHosts()
+		if err != nil {
+			return e, false, err
+		}
+		e.AllowedHosts = &hosts
+	}
+	if f.Changed("expires") {
+		expires, err := parseExpiry(m.expires, now)
+		if err != nil {
+			return e, false, err
+		}
+		e.Expires = &expires
+	}
+	return e, e.Description != nil || e.LLMSafe != nil || e.AllowedHosts != nil || e.Expires != nil, nil
+}

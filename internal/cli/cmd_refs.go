@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tacenda/internal/plain"
+	"tacenda/internal/vault"
+	"tacenda/resolver"
+)
+
+// refJSON is one place where a secret is used.
+type refJSON struct {
+	Secret string `json:"secret"`
+	useJSON
+}
+
+func (a *app) refsCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "refs [NAME] [PATH...]",
+		Long: `Show where placeholders are used: in tools, in instructions and in files. A PATH
+that is a directory stands for the text files below it; without one it is the
+working directory. A first argument that is a valid name is the NAME: write
+./README for a path.`,
+		Example: "  tacenda refs\n  tacenda refs API_KEY deploy/ config.tmpl",
+		RunE:    func(c *cobra.Command, args []string) error { return a.refs(c.Context(), args) },
+	}
+	a.jsonFlag(c)
+	return c
+}
+
+func (a *app) refs(ctx context.Context, args []string) error {
+	name := ""
+	if len(args) > 0 && vault.CheckSecretName(args[0]) == nil {
+		name, args = args[0], args[1:]
+	}
+	if len(args) == 0 {
+		args = []string{"."}
+	}
+	if err := a.claimPaths(args); err != nil {
+		return err
+	}
+	project, err := a.projectName()
+	if err != nil {
+		return err
+	}
+	v, err := a.openVault(ctx, forReading)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	used, err := v.References(ctx, project)
+	if err != nil {
+		return err
+	}
+	refs := []refJSON{}
+	for secret, places := range used {
+		for _, r := range places {
+			if name == "" || secret == name {
+				refs = append(refs, refJSON{secret, useJSON{r.Kind, r.Name, r.Where}})
+			}
+		}
+	}
+	slices.SortFunc(refs, func(x, y refJSON) int {
+		return strings.Compare(x.Secret+"\x00"+x.Kind+"\x00"+x.Name, y.Secret+"\x00"+y.Kind+"\x00"+y.Name)
+	})
+	err = a.walkTemplates(ctx, args, nil, func(file string, o resolver.Occurrence) error {
+		if o.Name != "" && (name == "" || o.Name == name) {
+			refs = append(refs, refJSON{o.Name, useJSON{"file", file, fmt.Sprintf("%d:%d", o.Line, o.Column)}})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.printRefs(refs)
+}
+
+func (a *app) printRefs(refs []refJSON) error {
+	if a.json {
+		return writeJSONList(a.out, refs)
+	}
+	var b strings.Builder
+	for _, r := range refs {
+		switch r.Kind {
+		case "file":
+			fmt.Fprintf(&b, "%s:%s: %s\n", plain.String(r.Name), r.Where, r.Secret)
+		default:
+			fmt.Fprintf(&b, "%s %s, %s: %s\n", r.Kind, plain.String(r.Name), plain.String(r.Where), r.Secret)
+		}
+	}
+	if len(refs) == 0 {
+		a.note("no placeholder found")
+	}
+	_, err := io.WriteString(a.out, b.String())
+	return err
+}
+
+// claimPaths says that PATH arguments may read standard input.
+func (a *app) claimPaths(paths []string) error {
+	for _, path := range paths {
+		if path == "" {
+			return usagef("a PATH must not be empty")
+		}
+		if err := a.claimStdin("PATH", path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skippedDirs are what version control and package managers keep beside the
+// files that people write.
+var skippedDirs = [...]string{".git", ".hg", ".svn", ".jj", "node_modules"}
+
+// walkTemplates calls fn for every placeholder and near miss in the files, in
+// order. A directory stands for the text files below it, without links.
+func (a *app) walkTemplates(ctx context.Context, paths []string, known func(string) bool, fn func(file string, o resolver.Occurrence) error) error {
+	one := func(path string, all bool) error {
+		return a.walkFile(ctx, path, all, resolver.Options{File: path, Known: known}, func(o resolver.Occurrence) error { return fn(path, o) })
+	}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if isStdin(path) || err != nil || !info.IsDir() {
+			if err := one(path, true); err != nil {
+				return err
+			}
+			continue
+		}
+		err = filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
+			if err = errors.Join(err, ctx.Err()); err != nil {
+				return plainPathError(err)
+			}
+			switch {
+			case d.IsDir() && slices.Contains(skippedDirs[:], d.Name()):
+				return fs.SkipDir
+			case !d.Type().IsRegular():
+				return nil
+			}
+			return one(path, false)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// textProbe is how much of a file is looked at to tell text from the rest; git
+// looks at as much.
+const textProbe = 8000
+
+// walkFile reads one file. Unless all is set, one that is not text is passed
+// over: nobody names an image to look for placeholders in it.
+func (a *app) walkFile(ctx context.Context, path string, all bool, o resolver.Options, fn func(resolver.Occurrence) error) error {
+	in, err := a.openInput(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	r := bufio.NewReaderSize(in, textProbe)
+	if !all {
+		head, _ := r.Peek(textProbe)
+		if bytes.IndexByte(head, 0) >= 0 {
+			return nil
+		}
+	}
+	return resolver.Walk(r, o, fn)
+}

@@ -1,0 +1,270 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tacenda/internal/prompt"
+	"tacenda/internal/vault"
+	"tacenda/keyring"
+	"tacenda/keyring/secret"
+	"tacenda/store"
+)
+
+// An access says what a command is about to do with the vault.
+type access int
+
+const (
+	forReading access = iota
+	forChange
+)
+
+// boltOptions are how the file is opened. --allow-mounted is for reading: what
+// root owns, or what others can read, is nothing to write secrets to.
+func (a *app) boltOptions(acc access) store.BoltOptions {
+	timeout := a.globals.lockTimeout
+	if timeout == 0 {
+		timeout = time.Nanosecond // one try; the engine takes 0 for its default
+	}
+	return store.BoltOptions{LockTimeout: timeout, Mounted: a.globals.allowMounted && acc == forReading}
+}
+
+func (a *app) vaultOptions() vault.Options {
+	return vault.Options{
+		State: a.stateDir(), Owner: a.globals.owner, AcceptRollback: a.globals.acceptRollback, Note: a.note,
+	}
+}
+
+// openVault finds the vault and opens it with what it was given. The caller
+// closes it.
+func (a *app) openVault(ctx context.Context, acc access) (*vault.Vault, error) {
+	at, err := a.vaultPlace()
+	if err != nil {
+		return nil, err
+	}
+	engine, err := store.OpenBolt(at.path, a.boltOptions(acc))
+	if err != nil {
+		return nil, err
+	}
+	if at.file {
+		if err := a.trustPlace(ctx, at, engine); err != nil {
+			return nil, errors.Join(err, engine.Close())
+		}
+	}
+	return a.unlock(ctx, engine, at.path, a.vaultOptions())
+}
+
+// unlock opens a vault with the ways of the contract, in their order. The
+// engine becomes the vault's, also when it fails.
+func (a *app) unlock(ctx context.Context, engine store.Engine, path string, opts vault.Options) (*vault.Vault, error) {
+	if a.guard.Warning != "" {
+		a.warn(a.guard.Warning)
+		a.guard.Warning = "" // once is enough
+	}
+	var ways openers
+	defer ways.wipe()
+	if err := ways.find(ctx, a); err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	list := make([]keyring.Unlocker, len(ways.list))
+	for i, w := range ways.list {
+		list[i] = w
+	}
+	v, err := vault.Open(ctx, engine, list, opts)
+	if err != nil && errors.Is(ways.ended, prompt.ErrInterrupted) {
+		return nil, ways.ended
+	}
+	if errors.Is(err, vault.ErrLocked) {
+		return nil, ways.explain(path, err)
+	}
+	return v, err
+}
+
+// trustPlace lets a .tacenda file choose a vault only when this machine has
+// opened it before, or somebody at a terminal agrees: whoever wrote the file
+// (a checkout, say) could otherwise have secrets stored in a vault of theirs.
+func (a *app) trustPlace(ctx context.Context, at place, engine store.Engine) error {
+	info, err := vault.Peek(ctx, engine)
+	if err != nil {
+		return err
+	}
+	state := a.stateDir()
+	if state != "" && vault.Seen(state, info.ID) {
+		return nil
+	}
+	refusal := hinted(fmt.Errorf("%s names the vault %s, which this machine has not opened before", at.from, at.path),
+		"if you trust it, open it once with --vault "+at.path)
+	if !a.hasTerminal() {
+		return refusal
+	}
+	ok, err := a.confirm(ctx, fmt.Sprintf("%s names the vault %s, which this machine has not opened before. Use it?", at.from, at.path))
+	if err == nil && !ok {
+		err = refusal
+	}
+	return err
+}
+
+// openers are the ways to open a vault that this run has.
+type openers struct {
+	list  []*attempt
+	held  []*secret.Bytes
+	ended error // how a prompt ended that got no answer
+}
+
+// wipe destroys what the openers hold.
+func (o *openers) wipe() {
+	for _, b := range o.held {
+		b.Destroy()
+	}
+}
+
+// find collects the openers in the order of the contract.
+func (o *openers) find(ctx context.Context, a *app) error {
+	for _, path := range a.globals.identities {
+		ids, err := a.readIdentity(ctx, path, func(question string) (*secret.Bytes, error) { return o.ask(ctx, question) })
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			o.list = append(o.list, &attempt{Unlocker: id, name: id.String(), given: true})
+		}
+	}
+	if path := a.globals.passphraseFile; path != "" {
+		pass, err := a.readPassphrase(ctx, "--passphrase-file", path)
+		if err != nil {
+			return err
+		}
+		o.held = append(o.held, pass)
+		o.list = append(o.list, &attempt{
+			Unlocker: keyring.Passphrase(pass, a.globals.allowCostly), name: "the passphrase in " + path, given: true,
+		})
+	}
+	o.list = append(o.list, &attempt{Unlocker: keyring.OSKeyring(), name: "the desktop's keyring"})
+	for range promptTries {
+		p := &prompter{costly: a.globals.allowCostly, wrong: func() { a.line("wrong passphrase") }}
+		p.ask = func() (*secret.Bytes, error) {
+			pass, err := o.ask(ctx, "Passphrase")
+			o.held = append(o.held, pass)
+			return pass, err
+		}
+		o.list = append(o.list, &attempt{Unlocker: p, name: "a prompt"})
+	}
+	return nil
+}
+
+// ask asks for a passphrase. Whoever ended one prompt is not shown another.
+func (o *openers) ask(ctx context.Context, question string) (*secret.Bytes, error) {
+	if o.ended != nil {
+		return nil, o.ended
+	}
+	pass, err := prompt.Secret(ctx, question, maxPassphrase)
+	o.ended = err
+	return pass, err
+}
+
+// readIdentity reads the private keys of one file.
+func (a *app) readIdentity(ctx context.Context, path string, ask func(string) (*secret.Bytes, error)) ([]keyring.Unlocker, error) {
+	in, err := a.openInput(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("--identity: %w", err)
+	}
+	defer in.Close()
+	data, err := secret.ReadAll(in, keyring.MaxIdentityFile)
+	if errors.Is(err, secret.ErrTooLarge) {
+		return nil, usagef("--identity: %s is too long to be an identity file", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--identity: reading %s: %w", path, err)
+	}
+	defer data.Destroy()
+	ids, err := keyring.ParseIdentities(path, data, ask)
+	if err != nil {
+		return nil, fmt.Errorf("--identity: %w", err)
+	}
+	return ids, nil
+}
+
+// An attempt is one way to open the vault, and what became of it.
+type attempt struct {
+	keyring.Unlocker
+	name  string
+	given bool  // the user named it, and wants to hear of it in any case
+	mine  bool  // some slot was for it
+	err   error // why the first of those did not open
+}
+
+func (t *attempt) String() string { return t.name }
+
+// Unlock notes what the unlocker says.
+func (t *attempt) Unlock(vaultID [16]byte, s *keyring.Slot) (*secret.Bytes, error) {
+	root, err := t.Unlocker.Unlock(vaultID, s)
+	if err != nil && !errors.Is(err, keyring.ErrNotMine) && !t.mine {
+		t.mine, t.err = true, err
+	}
+	return root, err
+}
+
+// explain says what was tried and what to do, when nothing opened.
+func (o *openers) explain(path string, err error) error {
+	var tried []string
+	for _, t := range o.list {
+		switch {
+		case t.mine:
+			tried = append(tried, fmt.Sprintf("%s (%v)", t.name, t.err))
+		case t.given:
+			tried = append(tried, t.name+" (fits no key of the vault)")
+		}
+	}
+	tried = slices.Compact(tried) // a prompt comes three times
+	text := "there is nothing to open it with"
+	if len(tried) > 0 {
+		text = "tried " + strings.Join(tried, ", ")
+	}
+	hint := "give --identity FILE or --passphrase-file FILE, or run it at a terminal"
+	if errors.Is(err, keyring.ErrCostly) {
+		hint = "add --allow-costly if you made the vault so"
+	}
+	code, _ := verdict(err)
+	return &failure{code: code, hint: hint, err: fmt.Errorf("opening %s: %s", path, text)}
+}
+
+// promptTries is how often a passphrase may be typed wrong.
+const promptTries = 3
+
+// A prompter asks for the passphrase at the terminal, when the first slot
+// comes that wants one: a vault without any never asks.
+type prompter struct {
+	ask    func() (*secret.Bytes, error) // what it returns is wiped by its owner
+	wrong  func()
+	costly bool
+	asked  bool
+	pass   *secret.Bytes
+	failed error
+	told   bool
+}
+
+func (p *prompter) String() string { return "a prompt" }
+
+// Unlock tries what was typed on every slot with a passphrase.
+func (p *prompter) Unlock(vaultID [16]byte, s *keyring.Slot) (*secret.Bytes, error) {
+	if s.Kind != keyring.KindPassphrase {
+		return nil, keyring.ErrNotMine
+	}
+	if !p.asked {
+		p.asked = true
+		p.pass, p.failed = p.ask()
+	}
+	if p.failed != nil {
+		return nil, p.failed
+	}
+	root, err := keyring.Passphrase(p.pass, p.costly).Unlock(vaultID, s)
+	if errors.Is(err, keyring.ErrWrongPassphrase) && !p.told {
+		p.told = true
+		p.wrong()
+	}
+	return root, err
+}

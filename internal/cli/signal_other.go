@@ -1,0 +1,25 @@
+//go:build !unix
+
+package cli
+
+import (
+	"context"
+	"io/fs"
+	"os"
+)
+
+var endings = []os.Signal{os.Interrupt}
+
+func isPipeSignal(os.Signal) bool { return false }
+
+// dieOf cannot end a process by a signal here: the exit code says it.
+func dieOf(os.Signal) {}
+
+func dieOfPipe(*os.File) {}
+
+// waitReadable cannot wait here without reading.
+func waitReadable(ctx context.Context, _ *os.File) error { return ctx.Err() }
+
+func dupDescriptor(_ int, name string) (*os.File, error) {
+	return nil, &fs.PathError{Op: "reading", Path: name, Err: fs.ErrNotExist}
+}

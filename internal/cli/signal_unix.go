@@ -1,0 +1,69 @@
+//go:build unix
+
+package cli
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// endings are the signals that end a program. SIGPIPE is among them so that a
+// write to a reader that went away fails, instead of ending the process before
+// its memory is wiped.
+var endings = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE}
+
+func isPipeSignal(sig os.Signal) bool { return sig == syscall.SIGPIPE }
+
+// dieOf ends the process by sig, so that whoever waits for it sees why.
+func dieOf(sig os.Signal) {
+	s, ok := sig.(syscall.Signal)
+	if !ok {
+		return
+	}
+	if s == syscall.SIGQUIT {
+		s = syscall.SIGTERM // Go's answer to SIGQUIT is a dump of every stack
+	}
+	signal.Reset(s)
+	_ = syscall.Kill(syscall.Getpid(), s)
+	select {} // the signal may reach another thread first
+}
+
+// dieOfPipe ends the process as a write to a closed pipe ends others: Go does
+// so itself on a further write, once nobody watches for SIGPIPE. It returns
+// where SIGPIPE is ignored.
+func dieOfPipe(stdout *os.File) {
+	signal.Reset(syscall.SIGPIPE)
+	_, _ = stdout.Write([]byte{'\n'})
+}
+
+// pollStep is how often a wait for input looks whether it is still wanted.
+const pollStep = 100 // milliseconds
+
+// waitReadable returns when f has input or its end, or when ctx ends. Reading
+// from a pipe cannot be interrupted; waiting for it can.
+func waitReadable(ctx context.Context, f *os.File) error {
+	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := unix.Poll(fds, pollStep)
+		if n != 0 && err != unix.EINTR { //nolint:errorlint // poll returns a bare errno
+			return nil // readable, ended, or an error that the read will report
+		}
+	}
+}
+
+// dupDescriptor returns a file of its own for descriptor n.
+func dupDescriptor(n int, name string) (*os.File, error) {
+	fd, err := unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, &fs.PathError{Op: "reading", Path: name, Err: fs.ErrNotExist}
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}

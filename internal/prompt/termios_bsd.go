@@ -1,0 +1,12 @@
+//go:build darwin || freebsd
+
+package prompt
+
+import "golang.org/x/sys/unix"
+
+// The requests that read a terminal's settings, set them now, and set them throwing away what was not read.
+const (
+	getTermios      = unix.TIOCGETA
+	setTermios      = unix.TIOCSETA
+	setTermiosFlush = unix.TIOCSETAF
+)
