@@ -1,0 +1,197 @@
+package archtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "tacenda"
+
+// arrows is who may import whom of ours. A package without a row fails the test:
+// a new arrow is a decision, and this is where it is written down. Tests may
+// import more; what ships may not.
+var arrows = map[string][]string{
+	"": {"internal/cli"},
+
+	"store":           {},
+	"store/storetest": {"store"},
+
+	"keyring/secret":    {},
+	"keyring":           {"keyring/secret"},
+	"keyring/slottest":  {"keyring", "keyring/secret"},
+	"resolver":          {"keyring/secret"},
+	"internal/importer": {"keyring/secret"},
+
+	// Each of these knows nothing of ours.
+	"internal/doctor":     {},
+	"internal/plain":      {},
+	"internal/spool":      {},
+	"internal/atomicfile": {},
+	"internal/archtest":   {},
+	"internal/memscan":    {},
+
+	"internal/prompt": {"keyring/secret", "internal/plain"},
+	"internal/audit":  {"keyring"}, // how a tuple is encoded before it is hashed
+
+	"internal/vault":     {"keyring", "keyring/secret", "store", "resolver", "internal/audit", "internal/plain"},
+	"internal/vaulttest": {"keyring", "keyring/secret", "store", "internal/vault"},
+
+	// The interface sees the product's types and no key, no engine, no file.
+	"tui": {"internal/vault", "resolver", "keyring/secret", "internal/plain"},
+
+	// The composition root, the only one that picks concrete types.
+	"internal/cli": {
+		"keyring", "keyring/secret", "store", "resolver", "tui",
+		"internal/vault", "internal/audit", "internal/plain", "internal/prompt", "internal/spool", "internal/atomicfile",
+		"internal/importer", "internal/doctor",
+	},
+	"internal/mangen": {"internal/cli"},
+}
+
+// only is which packages outside of ours have one user, and who that is.
+var only = map[string][]string{
+	"github.com/awnumar/":           {"keyring/secret"},
+	"go.etcd.io/bbolt":              {"store"},
+	"github.com/spf13/cobra/doc":    {"internal/mangen"},
+	"github.com/spf13/":             {"internal/cli", "internal/mangen"},
+	"charm.land/":                   {"tui", "internal/cli"},
+	"filippo.io/age":                {"keyring", "keyring/slottest", "internal/vaulttest", "internal/cli"},
+	"github.com/zalando/go-keyring": {"keyring"},
+	"go.yaml.in/yaml/":              {"internal/importer"},
+	"os/exec":                       {"internal/cli"},
+	"net/http":                      {},
+	"math/rand":                     {"store"}, // spreads the attempts of processes that wait for a lock
+	"testing":                       {"store/storetest", "keyring/slottest", "internal/vaulttest"},
+}
+
+// never is what a package must not even reach through others, because its
+// promise would be empty.
+var never = map[string][]string{
+	"resolver": {"net/http", "os/exec"},
+	"":         {"testing", "github.com/spf13/cobra/doc", "net/http", "github.com/rogpeppe/go-internal/testscript"},
+}
+
+type listed struct {
+	ImportPath string
+	Doc        string
+	Imports    []string
+	Deps       []string
+}
+
+// list asks the go command about every package of ours on one system.
+func list(t *testing.T, goos string) map[string]listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,Imports,Deps", "./...")
+	cmd.Dir = filepath.Join("..", "..")
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.Bytes())
+	}
+	packages := make(map[string]listed)
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages[ours(p.ImportPath)] = p
+	}
+	if len(packages) < 5 {
+		t.Fatalf("go list found only %d packages", len(packages))
+	}
+	return packages
+}
+
+// ours is the path below the module, "" for its root.
+func ours(path string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+}
+
+func isOurs(path string) bool { return path == module || strings.HasPrefix(path, module+"/") }
+
+func TestArrows(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		t.Run(goos, func(t *testing.T) {
+			t.Parallel()
+			for name, p := range list(t, goos) {
+				allowed, known := arrows[name]
+				if !known {
+					t.Errorf("%q has no row in the table of arrows", name)
+				}
+				for _, imp := range p.Imports {
+					if isOurs(imp) && !slices.Contains(allowed, ours(imp)) {
+						t.Errorf("%s must not import %s", p.ImportPath, imp)
+					}
+					if !isOurs(imp) {
+						if problem := outside(name, imp); problem != "" {
+							t.Error(problem)
+						}
+					}
+				}
+				for _, banned := range never[name] {
+					if slices.Contains(p.Deps, banned) {
+						t.Errorf("%s must not depend on %s, not even through others", p.ImportPath, banned)
+					}
+				}
+			}
+		})
+	}
+}
+
+// outside holds an import against the longest row of only that fits it, and
+// returns what is wrong with it.
+func outside(name, imp string) string {
+	best := ""
+	for prefix := range only {
+		fits := imp == prefix || strings.HasSuffix(prefix, "/") && strings.HasPrefix(imp, prefix) || strings.HasPrefix(imp, prefix+"/")
+		if fits && len(prefix) > len(best) {
+			best = prefix
+		}
+	}
+	if best != "" && !slices.Contains(only[best], name) {
+		return fmt.Sprintf("%q must not import %s: only %q may", name, imp, only[best])
+	}
+	return ""
+}
+
+// TestOutside proves that a broken rule is noticed.
+func TestOutside(t *testing.T) {
+	for _, bad := range [][2]string{
+		{"tui", "github.com/awnumar/memguard"}, {"internal/vault", "go.etcd.io/bbolt"}, {"internal/cli", "github.com/spf13/cobra/doc"},
+		{"keyring", "math/rand/v2"}, {"store", "testing"},
+	} {
+		if outside(bad[0], bad[1]) == "" {
+			t.Errorf("%s may import %s", bad[0], bad[1])
+		}
+	}
+	for _, good := range [][2]string{
+		{"store", "go.etcd.io/bbolt"}, {"store", "go.etcd.io/bbolt/errors"}, {"internal/mangen", "github.com/spf13/cobra/doc"},
+		{"tui", "charm.land/bubbletea/v2"}, {"resolver", "unicode/utf8"},
+	} {
+		if problem := outside(good[0], good[1]); problem != "" {
+			t.Error(problem)
+		}
+	}
+}
+
+// TestDoc: every package says what it is for.
+func TestDoc(t *testing.T) {
+	for name, p := range list(t, "linux") {
+		if p.Doc == "" {
+			t.Errorf("%q has no package comment", name)
+		}
+	}
+}
