@@ -1,0 +1,57 @@
+package resolver
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Preview writes the text to w with every placeholder replaced by its hint in brackets, or by "NAME missing" when hint
+// knows none. It never sees a value. The brackets and dots are ASCII on request.
+//
+// Everything else passes through byte for byte: whoever shows a preview on a terminal takes control characters out.
+func (t *Template) Preview(w io.Writer, hint func(name string) (string, bool), ascii bool) error {
+	s, err := t.again()
+	if err != nil {
+		return err
+	}
+	out := output{w: w, buf: make([]byte, maxOutput)}
+	for {
+		err := s.next()
+		if err == io.EOF {
+			return out.flush()
+		}
+		if err != nil {
+			return fmt.Errorf("reading the template again: %w", err)
+		}
+		switch s.kind {
+		case hole:
+			i, ok := t.index[string(s.hole.name)]
+			if !ok {
+				return ErrChanged
+			}
+			err = out.write([]byte(shown(t.names[i], hint, ascii)))
+		case literal:
+			if err = out.write(opening); err == nil {
+				err = out.write(s.raw[len(opening)+1:])
+			}
+		case text, near:
+			err = out.write(s.raw)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// shown is what stands for a secret in a preview.
+func shown(name string, hint func(name string) (string, bool), ascii bool) string {
+	text, ok := hint(name)
+	if !ok {
+		text = name + " missing"
+	}
+	if ascii {
+		return "[" + strings.ReplaceAll(text, "•", "*") + "]"
+	}
+	return "⟦" + text + "⟧"
+}

@@ -1,0 +1,188 @@
+package resolver
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// blockSize is how much of a template is in memory at once: small enough for a second-level cache, large enough that a
+// system call costs little beside the bytes that it moves.
+const blockSize = 128 << 10
+
+// kind is what a token of a template is.
+type kind uint8
+
+const (
+	text    kind = iota // passes through
+	hole                // a placeholder
+	literal             // a placeholder written with a backslash
+	near                // passes through, but was surely meant as a placeholder
+)
+
+var opening = []byte("{{")
+
+// scanner cuts a template into tokens, in one pass and in memory of fixed size. Its results do not depend on how the
+// reader cuts the input: what the end of a block leaves undecided is moved to the front of the next.
+type scanner struct {
+	r        io.Reader
+	buf      []byte
+	pos, end int  // buf[pos:end] is read but not yet a token
+	eof      bool // buf[:end] ends the input
+	size     int64
+	prev     byte // the byte before buf[pos]
+
+	nearMisses bool // look for them; without it there is no near token
+	known      func(string) bool
+	positions  bool // keep line and column
+
+	// The token: valid until the next call of next.
+	kind      kind
+	raw       []byte // its bytes, in buf
+	hole      placeholder
+	why       string // of a near miss; a placeholder in three braces has one too
+	line, col int
+
+	// A token found behind the text that was returned first.
+	queued     int
+	queuedKind kind
+	queuedWhy  string
+}
+
+func newScanner(r io.Reader, buf []byte) *scanner {
+	return &scanner{r: r, buf: buf, line: 1, col: 1}
+}
+
+// next moves to the next token and returns io.EOF behind the last. Other errors are the reader's.
+func (s *scanner) next() error {
+	s.leave()
+	if s.queued > 0 {
+		s.take(s.queuedKind, s.queued, s.queuedWhy)
+		s.queued = 0
+		return nil
+	}
+	if s.size == 0 && !s.eof {
+		if err := s.fill(); err != nil {
+			return err
+		}
+		if s.nearMisses && looksUTF16(s.buf[:min(s.end, maxPlaceholder)]) {
+			s.take(near, 0, "this is UTF-16: placeholders are found in UTF-8 text only")
+			return nil
+		}
+	}
+	from := 0 // buf[pos:pos+from] is known to pass through
+	for {
+		b := s.buf[s.pos:s.end]
+		i := bytes.Index(b[from:], opening)
+		n := from + i
+		if i < 0 {
+			n = len(b)
+			if n > 0 && !s.eof && b[n-1] == '{' {
+				n-- // perhaps half of an opening
+			}
+		} else {
+			size, kind, why, v := s.match(b[n:])
+			if v == no {
+				from = n + 1
+				continue
+			}
+			if v == yes {
+				if n == 0 {
+					s.take(kind, size, why)
+					return nil
+				}
+				s.queued, s.queuedKind, s.queuedWhy = size, kind, why
+			}
+		}
+		if n > 0 {
+			s.take(text, n, "")
+			return nil
+		}
+		if s.eof {
+			return io.EOF
+		}
+		if err := s.fill(); err != nil {
+			return err
+		}
+		from = 0
+	}
+}
+
+// match decides what the opening at the start of b opens.
+func (s *scanner) match(b []byte) (n int, k kind, why string, v verdict) {
+	n, v = parse(b, !s.eof, &s.hole)
+	switch v {
+	case short:
+		return 0, text, "", short
+	case yes:
+		if s.hole.escapes > 0 {
+			return n, literal, "", yes
+		}
+		why, v = s.threeBraces(b, n)
+		return n, hole, why, v
+	}
+	if !s.nearMisses {
+		return 0, text, "", no
+	}
+	l, n, v := parseLoose(b, !s.eof)
+	if v == yes {
+		if why = l.why(s.known); why == "" {
+			v = no
+		}
+	}
+	return n, near, why, v
+}
+
+// threeBraces reports a placeholder of n bytes that stands in a further pair of braces, as Handlebars and Mustache
+// write raw values: it is replaced, and the outer braces stay.
+func (s *scanner) threeBraces(b []byte, n int) (string, verdict) {
+	at := s.end - len(b)
+	if !s.nearMisses || at == s.pos && s.prev != '{' || at > s.pos && s.buf[at-1] != '{' {
+		return "", yes
+	}
+	if n == len(b) && !s.eof {
+		return "", short
+	}
+	if n < len(b) && b[n] == '}' {
+		return "three braces: the outer ones stay", yes
+	}
+	return "", yes
+}
+
+func (s *scanner) take(k kind, n int, why string) {
+	s.kind, s.why = k, why
+	s.raw = s.buf[s.pos : s.pos+n]
+	s.pos += n
+}
+
+// leave moves the position behind the token.
+func (s *scanner) leave() {
+	if len(s.raw) == 0 {
+		return
+	}
+	s.prev = s.raw[len(s.raw)-1]
+	if !s.positions {
+		return
+	}
+	if i := bytes.LastIndexByte(s.raw, '\n'); i >= 0 {
+		s.line += bytes.Count(s.raw, []byte{'\n'})
+		s.col = len(s.raw) - i
+		return
+	}
+	s.col += len(s.raw)
+}
+
+// fill moves what is left to the front of the block and reads until the block is full or the input ends. There is
+// always room: what is left is at most an unfinished placeholder.
+func (s *scanner) fill() error {
+	s.raw = nil
+	left := copy(s.buf, s.buf[s.pos:s.end])
+	n, err := io.ReadFull(s.r, s.buf[left:])
+	s.pos, s.end = 0, left+n
+	s.size += int64(n)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		s.eof = true
+		return nil
+	}
+	return err
+}
