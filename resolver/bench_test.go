@@ -42,6 +42,21 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// BenchmarkDense is what a placeholder costs, in both passes: a million of them with hardly any text between.
+func BenchmarkDense(b *testing.B) {
+	template := strings.Repeat("text {{TOKEN}}\n", 1_000_000)
+	values := lookup{"TOKEN": []byte("sk-proj-0123456789abcdef0123456789abcdef")}
+	for b.Loop() {
+		tmpl, err := Scan(strings.NewReader(template), Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := tmpl.Resolve(io.Discard, values); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkSmall is a template as most are: three secrets in half a page.
 func BenchmarkSmall(b *testing.B) {
 	template := strings.Repeat("key: value # and a comment\n", 20) + "a: {{A}}\nb: \"{{B|json}}\"\nc: {{C}}\n"

@@ -51,7 +51,9 @@ func (o *output) flush() error {
 	if len(p) == 0 {
 		return nil
 	}
-	return o.send(p)
+	err := o.send(p)
+	clear(p) // a long text behind the last value would leave it here until the end
+	return err
 }
 
 func (o *output) send(p []byte) error {

@@ -118,6 +118,7 @@ func (a *app) create(c *cobra.Command, name string, meta *metaFlags, value *valu
 		}
 	}
 	s, err := v.CreateSecret(ctx, project, draft)
+	bytes.Destroy() // before anything is said: a slow terminal must not keep the value
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,7 @@ func (a *app) edit(c *cobra.Command, name string, meta *metaFlags, value *valueF
 	defer bytes.Destroy()
 	edit.Value = bytes
 	s, err := v.EditSecret(ctx, project, name, edit)
+	bytes.Destroy() // before anything is said: a slow terminal must not keep the value
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ func (a *app) initCommand() *cobra.Command {
 the recipients, or with any of both.
 
 Exit codes: 1 the place cannot hold a vault safely; 2 malformed option, or no
-terminal to ask; 5 no such directory; 6 there is one already.`,
+terminal to ask; 6 there is one already.`,
 		Example: `  tacenda init
   tacenda init --recipient "$(cat ~/.ssh/id_ed25519.pub)"
   tacenda init --vault ./ci.db --recipient age1… --project ci`,
@@ -63,16 +64,15 @@ func (a *app) init(ctx context.Context, recipients []string) error {
 		return err
 	}
 	defer pass.Destroy()
-	if at.from == "" { // the default place is ours to make; another was named by somebody who knows it
-		if err := os.MkdirAll(filepath.Dir(at.path), 0o700); err != nil {
-			return fmt.Errorf("creating the vault's directory: %w", plainPathError(err))
-		}
-	}
 	if a.guard.Warning != "" {
 		a.warn(a.guard.Warning)
 	}
 	v, err := vault.Create(ctx, func(fill func(store.Tx) error) (store.Engine, error) {
-		return store.CreateBolt(ctx, at.path, a.boltOptions(forChange), fill)
+		engine, err := store.CreateBolt(ctx, at.path, a.boltOptions(forChange), fill)
+		if err != nil {
+			return nil, err // not engine, which would be a nil that is no nil
+		}
+		return engine, nil
 	}, a.firstSlots(pass, recipients), project, a.vaultOptions())
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (a *app) firstSlots(pass *secret.Bytes, recipients []string) func([16]byte,
 			slots = append(slots, s)
 		}
 		for _, r := range recipients {
-			s, err := keyring.NewRecipientSlot(vaultID, recipientLabel(r, len(slots)), r, root)
+			s, err := keyring.NewRecipientSlot(vaultID, freeLabel(recipientLabel(r), slots), r, root)
 			if err != nil {
 				return nil, err
 			}
@@ -138,4 +138,13 @@ func (a *app) cost() keyring.Cost {
 		return keyring.MinimalCost
 	}
 	return keyring.Calibrate(unlockTime)
+}
+
+// freeLabel is label, or label with a number where a slot has it already.
+func freeLabel(label string, slots []*keyring.Slot) string {
+	free := label
+	for n := 2; slices.ContainsFunc(slots, func(s *keyring.Slot) bool { return s.Label == free }); n++ {
+		free = label + " " + strconv.Itoa(n)
+	}
+	return free
 }

@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -126,7 +126,7 @@ func (a *app) keyAdd(c *cobra.Command, args []string, label, file string) error 
 	switch kind {
 	case "recipient":
 		err = v.AddSlot(c.Context(), func(vaultID [16]byte, root *secret.Bytes) (*keyring.Slot, error) {
-			return keyring.NewRecipientSlot(vaultID, cmpLabel(label, recipientLabel(args[1], 0)), args[1], root)
+			return keyring.NewRecipientSlot(vaultID, cmp.Or(label, recipientLabel(args[1])), args[1], root)
 		})
 	case "oskeyring":
 		err = a.keyAddOSKeyring(c.Context(), v, label)
@@ -141,24 +141,18 @@ func (a *app) keyAdd(c *cobra.Command, args []string, label, file string) error 
 }
 
 // recipientLabel is what a recipient's slot is called when nobody says: the
-// comment of an SSH key, which is how its owner knows it.
-func recipientLabel(text string, n int) string {
+// comment of an SSH key, which is how its owner knows it, else the kind of key.
+func recipientLabel(text string) string {
 	if fields := strings.Fields(text); strings.HasPrefix(text, "ssh-") && len(fields) > 2 {
 		if label := strings.Join(fields[2:], " "); keyring.CheckLabel(label) == nil {
 			return label
 		}
 	}
-	if n == 0 {
-		return ""
+	kind, _, _, err := keyring.ParseRecipient(text)
+	if err != nil {
+		return "" // whoever uses the recipient says what is wrong with it
 	}
-	return "recipient " + strconv.Itoa(n+1)
-}
-
-func cmpLabel(label, fallback string) string {
-	if label != "" {
-		return label
-	}
-	return fallback
+	return string(kind)
 }
 
 func (a *app) keyAddPassphrase(ctx context.Context, label, file string) error {

@@ -28,7 +28,7 @@ func (a *app) openInput(ctx context.Context, path string) (*waitingReader, error
 		// that this process may not open again can still be read.
 		f, err := dupDescriptor(n, path)
 		if err != nil {
-			return nil, err
+			return nil, plainPathError(err)
 		}
 		return &waitingReader{ctx: ctx, file: f, own: true}, nil
 	}

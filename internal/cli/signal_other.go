@@ -21,5 +21,5 @@ func dieOfPipe(*os.File) {}
 func waitReadable(ctx context.Context, _ *os.File) error { return ctx.Err() }
 
 func dupDescriptor(_ int, name string) (*os.File, error) {
-	return nil, &fs.PathError{Op: "reading", Path: name, Err: fs.ErrNotExist}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }

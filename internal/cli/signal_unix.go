@@ -53,17 +53,23 @@ func waitReadable(ctx context.Context, f *os.File) error {
 			return err
 		}
 		n, err := unix.Poll(fds, pollStep)
-		if n != 0 && err != unix.EINTR { //nolint:errorlint // poll returns a bare errno
+		if n != 0 && err != unix.EINTR {
 			return nil // readable, ended, or an error that the read will report
 		}
 	}
 }
 
-// dupDescriptor returns a file of its own for descriptor n.
+// dupDescriptor returns a file of its own for descriptor n, if whoever started
+// the program passed it on. What this process opened itself is closed on exec,
+// and is nothing that a user can mean.
 func dupDescriptor(n int, name string) (*os.File, error) {
+	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+	if err != nil || flags&unix.FD_CLOEXEC != 0 {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
 	fd, err := unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
-		return nil, &fs.PathError{Op: "reading", Path: name, Err: fs.ErrNotExist}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	return os.NewFile(uintptr(fd), name), nil
 }

@@ -92,6 +92,7 @@ func (e *editor) feed(c byte) (done bool, err error) {
 		return false, nil
 	case inCSI:
 		return e.sequence(c)
+	case ground:
 	}
 	switch {
 	case c == escape:
@@ -154,10 +155,9 @@ func (e *editor) key(c byte) (done bool, err error) {
 	case c == ctrlC:
 		return true, ErrInterrupted
 	case c == ctrlD:
-		if e.n > 0 || e.problem != nil {
-			return false, nil
+		if e.n == 0 && e.problem == nil {
+			return true, io.EOF
 		}
-		return true, io.EOF
 	case c == backspace || c == del:
 		e.dropCharacter()
 	case c == ctrlU:
@@ -176,6 +176,8 @@ func (e *editor) reject(problem error) {
 	e.clear()
 	e.problem = problem
 }
+
+func (e *editor) rejected() bool { return e.problem != nil }
 
 // clear forgets the line.
 func (e *editor) clear() {
@@ -215,14 +217,13 @@ func (e *editor) dropWord() {
 }
 
 func (e *editor) insert(c byte) error {
-	if e.problem != nil {
+	switch {
+	case e.rejected():
 		return nil
-	}
-	if e.n == e.limit {
+	case e.n == e.limit:
 		e.reject(tooLong(e.limit))
 		return nil
-	}
-	if e.n == e.value.Len() {
+	case e.n == e.value.Len():
 		if err := e.grow(); err != nil {
 			return err
 		}

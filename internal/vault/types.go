@@ -119,7 +119,7 @@ type MissingError struct {
 }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("project %s has no %s", e.Project, strings.Join(e.Names, ", "))
+	return fmt.Sprintf("project %s has no %s", e.Project, someOf(e.Names))
 }
 
 // Unwrap makes it an ErrNotFound.
@@ -132,11 +132,20 @@ type ExistsError struct {
 }
 
 func (e *ExistsError) Error() string {
-	return fmt.Sprintf("project %s already has %s", e.Project, strings.Join(e.Names, ", "))
+	return fmt.Sprintf("project %s already has %s", e.Project, someOf(e.Names))
 }
 
 // Unwrap makes it an ErrExists.
 func (e *ExistsError) Unwrap() error { return ErrExists }
+
+// someOf names at most ten: a message is one line that somebody reads.
+func someOf(names []string) string {
+	const most = 10
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d others", strings.Join(names[:most], ", "), len(names)-most)
+}
 
 // LockedError is the ErrLocked that says what was tried, in order, and why it
 // did not help.

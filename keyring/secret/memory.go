@@ -122,9 +122,13 @@ type block struct {
 	region region // or what is all its own
 }
 
-func newBlock(p []byte) *block { return &block{start: unsafe.SliceData(p), n: len(p)} }
+func newBlock(p []byte) *block {
+	return &block{start: unsafe.SliceData(p), n: len(p)} //nolint:gosec // see above; n stays with it
+}
 
-func (at *block) bytes() []byte { return unsafe.Slice(at.start, at.n) }
+func (at *block) bytes() []byte {
+	return unsafe.Slice(at.start, at.n) //nolint:gosec // what newBlock took apart
+}
 
 // memory hands out blocks and knows which live. Limits belong to the process, so there is one.
 type memory struct {

@@ -166,3 +166,17 @@ func faults(at unsafe.Pointer) (fault bool) {
 	sink = *(*byte)(at)
 	return false
 }
+
+func BenchmarkNewDestroy(b *testing.B) {
+	for name, n := range map[string]int{"key": 32, "page": smallMax, "64KiB": 64 << 10} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				s, err := New(n)
+				if err != nil {
+					b.Fatal(err)
+				}
+				s.Destroy()
+			}
+		})
+	}
+}

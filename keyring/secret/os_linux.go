@@ -37,8 +37,9 @@ func lockable(n int) bool {
 	if err != nil {
 		return false
 	}
-	defer func() { _ = unix.Munmap(p) }() // only fails for what is not mapped
-	_, _, errno := unix.Syscall(unix.SYS_MLOCK2, uintptr(unsafe.Pointer(&p[0])), uintptr(n), unix.MLOCK_ONFAULT)
+	defer func() { _ = unix.Munmap(p) }()   // only fails for what is not mapped
+	start := uintptr(unsafe.Pointer(&p[0])) //nolint:gosec // an address outside Go's heap, which does not move
+	_, _, errno := unix.Syscall(unix.SYS_MLOCK2, start, uintptr(n), unix.MLOCK_ONFAULT)
 	if errno == unix.ENOSYS { // before Linux 4.4, and some sandboxes
 		return unix.Mlock(p) == nil
 	}

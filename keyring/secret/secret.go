@@ -92,7 +92,7 @@ func ReadAll(r io.Reader, limit int) (*Bytes, error) {
 		switch {
 		case n > limit:
 			return nil, ErrTooLarge
-		case err == io.EOF:
+		case err == io.EOF: //nolint:errorlint // a wrapped one is a failure, not the end
 			whole := b
 			whole.Shrink(n)
 			b = nil

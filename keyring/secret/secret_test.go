@@ -169,7 +169,7 @@ func TestDestroyed(t *testing.T) {
 func TestUsePassesErrorsAndPanicsOn(t *testing.T) {
 	b := fill(t, "x")
 	boom := errors.New("boom")
-	if err := b.Use(func([]byte) error { return boom }); err != boom {
+	if err := b.Use(func([]byte) error { return boom }); !errors.Is(err, boom) {
 		t.Errorf("got %v", err)
 	}
 	func() {
