@@ -1,7 +1,6 @@
 package resolver
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -109,7 +108,7 @@ func needsOf(chain []Filter) need {
 // lacks returns those needs that value does not meet.
 func lacks(value []byte, n need) need {
 	var missing need
-	if n&noNUL != 0 && bytes.IndexByte(value, 0) >= 0 {
+	if n&noNUL != 0 && holdsNUL(value) {
 		missing |= noNUL
 	}
 	if n&isUTF8 != 0 && !utf8.Valid(value) {
@@ -119,6 +118,15 @@ func lacks(value []byte, n need) need {
 		missing |= isXML
 	}
 	return missing
+}
+
+func holdsNUL(value []byte) bool {
+	for _, c := range value {
+		if c == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // whyUnfit explains a lack without a word about where in the value it is.

@@ -187,9 +187,12 @@ func TestShellWords(t *testing.T) {
 // decoders undo filters. The one for sh understands only what the filter writes; FuzzShell holds that to a shell.
 var decoders = map[Filter]func(string) (string, error){
 	JSON: func(s string) (string, error) {
-		var v string
-		err := json.Unmarshal([]byte(`"`+s+`"`), &v)
-		return v, err
+		var fromJSON, fromYAML string
+		err := errors.Join(json.Unmarshal([]byte(`"`+s+`"`), &fromJSON), yaml.Unmarshal([]byte(`"`+s+`"`), &fromYAML))
+		if err == nil && fromJSON != fromYAML {
+			err = fmt.Errorf("YAML reads %q where JSON reads %q", fromYAML, fromJSON)
+		}
+		return fromJSON, err
 	},
 	Shell: func(s string) (string, error) {
 		inner, ok := strings.CutPrefix(s, "'")
@@ -215,6 +218,9 @@ var decoders = map[Filter]func(string) (string, error){
 func FuzzChain(f *testing.F) {
 	for i, v := range awkward {
 		f.Add([]byte(v), []byte{byte(i), byte(i + 1), byte(i / 2)}, byte(i))
+	}
+	for room := range byte(17) { // sh cuts characters where its room ends, and json must put them together
+		f.Add([]byte(strings.Repeat("é中🔑\u2028", 20)), []byte{1, 0}, room)
 	}
 	f.Fuzz(func(t *testing.T, value, filters []byte, room byte) {
 		var chain []Filter

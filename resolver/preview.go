@@ -24,19 +24,17 @@ func (t *Template) Preview(w io.Writer, hint func(name string) (string, bool), a
 		if err != nil {
 			return fmt.Errorf("reading the template again: %w", err)
 		}
-		switch s.kind {
-		case hole:
-			i, ok := t.index[string(s.hole.name)]
+		if err := out.write(s.text); err != nil {
+			return err
+		}
+		if s.kind == hole {
+			i, ok := t.find(s.hole.name)
 			if !ok {
 				return ErrChanged
 			}
 			err = out.write([]byte(shown(t.names[i], hint, ascii)))
-		case literal:
-			if err = out.write(opening); err == nil {
-				err = out.write(s.raw[len(opening)+1:])
-			}
-		case text, near:
-			err = out.write(s.raw)
+		} else {
+			err = out.passOn(s)
 		}
 		if err != nil {
 			return err

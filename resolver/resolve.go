@@ -9,11 +9,11 @@ import (
 
 // The parts of the one guarded buffer of a resolve, in bytes.
 const (
-	maxOutput = 64 << 10 // what a pipe holds on Linux, so a longer write would only wait
-	maxKept   = 16 << 10 // all values that are kept at hand
-	maxValue  = 1 << 10  // one of them: passwords, tokens and small keys
-	perValue  = 256      // what a value is expected to take, padding of our own records included
-	pageSize  = 4 << 10  // guarded memory up to one page is much cheaper than more: few templates need more
+	maxOutput = 128 << 10 // as cat writes: with half of it the context switches of a pipe are felt
+	maxKept   = 16 << 10  // all values that are kept at hand
+	maxValue  = 1 << 10   // one of them: passwords, tokens and small keys
+	perValue  = 256       // what a value is expected to take, padding of our own records included
+	pageSize  = 4 << 10   // guarded memory up to one page is much cheaper than more: few templates need more
 )
 
 // Values opens values by name.
@@ -84,7 +84,7 @@ func (r *resolving) open() error {
 				unfit[name] = missing
 			}
 			if len(value) <= min(maxValue, len(r.kept)-used) {
-				n := copy(r.kept[used:], value)
+				n := move(r.kept[used:], value)
 				r.spans[i] = span{used, used + n}
 				used += n
 			}
@@ -126,16 +126,14 @@ func (r *resolving) run() error {
 		if err != nil {
 			return fmt.Errorf("reading the template again: %w", err)
 		}
-		switch s.kind {
-		case hole:
+		if err := r.out.write(s.text); err != nil {
+			return err
+		}
+		if s.kind == hole {
 			holes++
 			err = r.replace(&s.hole)
-		case literal:
-			if err = r.out.write(opening); err == nil {
-				err = r.out.write(s.raw[len(opening)+1:])
-			}
-		case text, near:
-			err = r.out.write(s.raw)
+		} else {
+			err = r.out.passOn(s)
 		}
 		if err != nil {
 			return err
@@ -150,7 +148,7 @@ func (r *resolving) run() error {
 // replace writes the value of one placeholder. A name that the first pass did not see was never asked for, and a
 // filter that it did not see was never checked.
 func (r *resolving) replace(h *placeholder) error {
-	i, ok := r.t.index[string(h.name)]
+	i, ok := r.t.find(h.name)
 	r.chain = r.t.filters(h)
 	if !ok || len(r.chain) > r.t.chain || needsOf(r.chain)&^r.t.needs[i] != 0 {
 		return ErrChanged

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -96,6 +97,30 @@ func TestManyValues(t *testing.T) {
 	}
 	if n := values.opened["N299"]; n != 3 {
 		t.Errorf("the last value was opened %d times", n)
+	}
+}
+
+// TestSizes mixes texts and values around the sizes of the buffers.
+func TestSizes(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	sizes := []int{0, 1, 7, 8, 9, 100, maxValue, maxValue + 1, maxOutput/2 - 1, maxOutput / 2, maxOutput, blockSize, 300_000}
+	for range 50 {
+		values, replace := lookup{}, []string{}
+		var template strings.Builder
+		for i := range 6 {
+			size := sizes[rnd.IntN(len(sizes))] + rnd.IntN(3)
+			name := fmt.Sprintf("N%d", i)
+			values[name] = bytes.Repeat([]byte{byte('a' + i)}, sizes[rnd.IntN(len(sizes))]+rnd.IntN(3))
+			replace = append(replace, "{{"+name+"}}", string(values[name]))
+			template.WriteString(strings.Repeat("-", size) + "{{" + name + "}}")
+		}
+		var out bytes.Buffer
+		if err := scan(t, template.String()).Resolve(&out, values); err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.NewReplacer(replace...).Replace(template.String()); out.String() != want {
+			t.Fatalf("%d bytes, want %d, or bytes in the wrong place", out.Len(), len(want))
+		}
 	}
 }
 
@@ -250,10 +275,13 @@ func (f fixed) Use(name string, fn func([]byte) error) error {
 	return fn(f.long)
 }
 
-// keeper keeps the slices that it is given, which a writer must not do.
+// keeper keeps the slices that it is given, and all that lies behind them in the buffer, which a writer must not do.
 type keeper struct{ kept [][]byte }
 
-func (k *keeper) Write(p []byte) (int, error) { k.kept = append(k.kept, p); return len(p), nil }
+func (k *keeper) Write(p []byte) (int, error) {
+	k.kept = append(k.kept, p[:cap(p)])
+	return len(p), nil
+}
 
 // TestWiped looks at the output buffer after Resolve, when it ended well and when it did not.
 func TestWiped(t *testing.T) {

@@ -43,6 +43,7 @@ type Template struct {
 	near  Problems
 	index map[string]int // name to its place in names and needs
 	names []string
+	last  int    // the place last found
 	needs []need // by name, what all its filters need together
 	buf   []byte // the block of the scanner, which each pass uses again
 }
@@ -83,7 +84,7 @@ func Scan(src io.ReadSeeker, o Options) (*Template, error) {
 
 // add enters a placeholder into the table of names.
 func (t *Template) add(h *placeholder) error {
-	i, ok := t.index[string(h.name)]
+	i, ok := t.find(h.name)
 	if !ok {
 		if len(t.names) == maxNames {
 			return &Error{one(Problem{File: t.o.File, Why: fmt.Sprintf("more than %d different names", maxNames)})}
@@ -99,6 +100,17 @@ func (t *Template) add(h *placeholder) error {
 	t.chain = max(t.chain, len(chain))
 	t.holes++
 	return nil
+}
+
+// find looks a name up in the table. The name before is tried first: a long template tends to be made of one pattern.
+func (t *Template) find(name []byte) (i int, ok bool) {
+	if t.last < len(t.names) && t.names[t.last] == string(name) {
+		return t.last, true
+	}
+	if i, ok = t.index[string(name)]; ok {
+		t.last = i
+	}
+	return i, ok
 }
 
 // filters is the chain that a placeholder's value goes through.

@@ -14,20 +14,18 @@ const blockSize = 128 << 10
 type kind uint8
 
 const (
-	text    kind = iota // passes through
+	none    kind = iota // only text
 	hole                // a placeholder
 	literal             // a placeholder written with a backslash
 	near                // passes through, but was surely meant as a placeholder
 )
 
-var opening = []byte("{{")
-
-// scanner cuts a template into tokens, in one pass and in memory of fixed size. Its results do not depend on how the
-// reader cuts the input: what the end of a block leaves undecided is moved to the front of the next.
+// scanner cuts a template into tokens, in one pass and in memory of fixed size. What it finds does not depend on how
+// the reader cuts the input: what the end of a block leaves undecided is moved to the front of the next.
 type scanner struct {
 	r        io.Reader
 	buf      []byte
-	pos, end int  // buf[pos:end] is read but not yet a token
+	pos, end int  // buf[pos:end] is read but not yet in a token
 	eof      bool // buf[:end] ends the input
 	size     int64
 	prev     byte // the byte before buf[pos]
@@ -36,17 +34,13 @@ type scanner struct {
 	known      func(string) bool
 	positions  bool // keep line and column
 
-	// The token: valid until the next call of next.
+	// The token, in buf: valid until the next call of next.
+	text      []byte // what stands before it and passes through
 	kind      kind
-	raw       []byte // its bytes, in buf
+	raw       []byte // itself
 	hole      placeholder
 	why       string // of a near miss; a placeholder in three braces has one too
-	line, col int
-
-	// A token found behind the text that was returned first.
-	queued     int
-	queuedKind kind
-	queuedWhy  string
+	line, col int    // of raw
 }
 
 func newScanner(r io.Reader, buf []byte) *scanner {
@@ -55,47 +49,41 @@ func newScanner(r io.Reader, buf []byte) *scanner {
 
 // next moves to the next token and returns io.EOF behind the last. Other errors are the reader's.
 func (s *scanner) next() error {
-	s.leave()
-	if s.queued > 0 {
-		s.take(s.queuedKind, s.queued, s.queuedWhy)
-		s.queued = 0
-		return nil
-	}
+	s.move(s.raw)
 	if s.size == 0 && !s.eof {
 		if err := s.fill(); err != nil {
 			return err
 		}
 		if s.nearMisses && looksUTF16(s.buf[:min(s.end, maxPlaceholder)]) {
-			s.take(near, 0, "this is UTF-16: placeholders are found in UTF-8 text only")
+			s.take(0, near, 0, "this is UTF-16: placeholders are found in UTF-8 text only")
 			return nil
 		}
 	}
 	from := 0 // buf[pos:pos+from] is known to pass through
 	for {
 		b := s.buf[s.pos:s.end]
-		i := bytes.Index(b[from:], opening)
-		n := from + i
-		if i < 0 {
-			n = len(b)
-			if n > 0 && !s.eof && b[n-1] == '{' {
-				n-- // perhaps half of an opening
-			}
-		} else {
-			size, kind, why, v := s.match(b[n:])
+		at := bytes.IndexByte(b[from:], '{')
+		switch at += from; {
+		case at < from:
+			at = len(b)
+		case at+1 < len(b) && b[at+1] != '{':
+			from = at + 2
+			continue
+		case at+1 < len(b):
+			n, k, why, v := s.match(b[at:])
 			if v == no {
-				from = n + 1
+				from = at + 1
 				continue
 			}
 			if v == yes {
-				if n == 0 {
-					s.take(kind, size, why)
-					return nil
-				}
-				s.queued, s.queuedKind, s.queuedWhy = size, kind, why
+				s.take(at, k, n, why)
+				return nil
 			}
+		case s.eof: // half an opening, and no more to come
+			at++
 		}
-		if n > 0 {
-			s.take(text, n, "")
+		if at > 0 {
+			s.take(at, none, 0, "")
 			return nil
 		}
 		if s.eof {
@@ -113,7 +101,7 @@ func (s *scanner) match(b []byte) (n int, k kind, why string, v verdict) {
 	n, v = parse(b, !s.eof, &s.hole)
 	switch v {
 	case short:
-		return 0, text, "", short
+		return 0, none, "", short
 	case yes:
 		if s.hole.escapes > 0 {
 			return n, literal, "", yes
@@ -122,7 +110,7 @@ func (s *scanner) match(b []byte) (n int, k kind, why string, v verdict) {
 		return n, hole, why, v
 	}
 	if !s.nearMisses {
-		return 0, text, "", no
+		return 0, none, "", no
 	}
 	l, n, v := parseLoose(b, !s.eof)
 	if v == yes {
@@ -149,33 +137,36 @@ func (s *scanner) threeBraces(b []byte, n int) (string, verdict) {
 	return "", yes
 }
 
-func (s *scanner) take(k kind, n int, why string) {
+// take makes a token of the next bytes: text, and behind it raw.
+func (s *scanner) take(text int, k kind, raw int, why string) {
 	s.kind, s.why = k, why
-	s.raw = s.buf[s.pos : s.pos+n]
-	s.pos += n
+	s.text = s.buf[s.pos : s.pos+text]
+	s.raw = s.buf[s.pos+text : s.pos+text+raw]
+	s.pos += text + raw
+	s.move(s.text)
 }
 
-// leave moves the position behind the token.
-func (s *scanner) leave() {
-	if len(s.raw) == 0 {
+// move counts what stands before the next position.
+func (s *scanner) move(p []byte) {
+	if len(p) == 0 {
 		return
 	}
-	s.prev = s.raw[len(s.raw)-1]
+	s.prev = p[len(p)-1]
 	if !s.positions {
 		return
 	}
-	if i := bytes.LastIndexByte(s.raw, '\n'); i >= 0 {
-		s.line += bytes.Count(s.raw, []byte{'\n'})
-		s.col = len(s.raw) - i
+	if i := bytes.LastIndexByte(p, '\n'); i >= 0 {
+		s.line += bytes.Count(p, []byte{'\n'})
+		s.col = len(p) - i
 		return
 	}
-	s.col += len(s.raw)
+	s.col += len(p)
 }
 
 // fill moves what is left to the front of the block and reads until the block is full or the input ends. There is
 // always room: what is left is at most an unfinished placeholder.
 func (s *scanner) fill() error {
-	s.raw = nil
+	s.text, s.raw = nil, nil
 	left := copy(s.buf, s.buf[s.pos:s.end])
 	n, err := io.ReadFull(s.r, s.buf[left:])
 	s.pos, s.end = 0, left+n

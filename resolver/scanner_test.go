@@ -44,6 +44,7 @@ func resolveAs(t testing.TB, r io.Reader) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
+		out = append(out, s.text...)
 		switch s.kind {
 		case hole:
 			out = append(append(out, '<'), s.hole.name...)
@@ -53,7 +54,7 @@ func resolveAs(t testing.TB, r io.Reader) []byte {
 			out = append(out, '>')
 		case literal:
 			out = append(append(out, "{{"...), s.raw[3:]...)
-		case text, near:
+		case near, none:
 			out = append(out, s.raw...)
 		}
 	}

@@ -155,7 +155,13 @@ func (b *Bolt) open(ctx context.Context, write bool) (*handle, error) {
 	if err == nil {
 		var h *handle
 		if h, err = openBolt(b.path, f, t, b.boltOptions(write)); err == nil {
-			return h, nil
+			if lockedByUs {
+				return h, nil
+			}
+			if h.tree, err = inspect(f, write); err == nil { // it may have changed before bbolt locked it
+				return h, nil
+			}
+			h.close()
 		}
 	}
 	release(f)

@@ -86,13 +86,13 @@ func (b *Bolt) CopyTo(ctx context.Context, w io.Writer) (int64, error) {
 	}
 }
 
-// copyOut copies the records to a passing file: beside the vault or, where that
-// cannot be written to, among the system's temporary files.
+// copyOut copies the records to a passing file: beside the vault or, where there
+// is no room or no permission, among the system's temporary files.
 func (b *Bolt) copyOut(ctx context.Context) (t *fresh, err error) {
 	err = b.view(ctx, func(src *boltTx) error {
 		fill := func(dst *boltTx) error { return copyRecords(ctx, dst, src) }
 		t, err = b.build(ctx, filepath.Dir(b.path), true, fill)
-		if errors.Is(err, ErrReadOnly) || errors.Is(err, ErrRefused) {
+		if errors.Is(err, ErrReadOnly) || errors.Is(err, ErrRefused) || errors.Is(err, ErrNoSpace) {
 			t, err = b.build(ctx, os.TempDir(), true, fill)
 		}
 		return err

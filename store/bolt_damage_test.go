@@ -88,7 +88,7 @@ func useAll(path string) error {
 // the system has such a place. What is done there is about bytes, not durability.
 func inMemory(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "store-test-")
+	dir, err := os.MkdirTemp("/dev/shm", "store-test-") //nolint:usetesting // t.TempDir is on a disk
 	if err != nil {
 		return place(t)
 	}

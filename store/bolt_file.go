@@ -53,7 +53,7 @@ func openVault(path string, write, mounted bool) (*os.File, error) {
 		return nil, sentence("open", path, err)
 	}
 	if err := checkOpened(f, path, write, mounted); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	return f, nil

@@ -146,11 +146,11 @@ func TestOddFiles(t *testing.T) {
 			before := snapshot(t, path)
 			_, err := store.OpenBolt(path, oneTry)
 			wantError(t, err, test.want, test.says)
-			if test.want != store.ErrNotFound {
+			if !errors.Is(test.want, store.ErrNotFound) {
 				_, err = store.CreateBolt(t.Context(), path, oneTry, someRecords)
 				wantError(t, err, store.ErrExists, "already exists")
 			}
-			if err := store.CheckStructure(path); test.want != store.ErrRefused && !errors.Is(err, test.want) {
+			if err := store.CheckStructure(path); !errors.Is(test.want, store.ErrRefused) && !errors.Is(err, test.want) {
 				t.Errorf("CheckStructure = %v, want %q", err, test.want)
 			}
 			if !bytes.Equal(before, snapshot(t, path)) {

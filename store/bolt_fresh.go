@@ -86,14 +86,14 @@ func (b *Bolt) Replace(ctx context.Context, fill func(Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer old.Close()
+	defer release(old)
 	b.sweep()
 	t, err := b.build(ctx, filepath.Dir(b.path), false, func(tx *boltTx) error { return fill(tx) })
 	if err != nil {
 		return err
 	}
 	if !lockedByUs {
-		old.Close() // these systems rename over no open file
+		release(old) // these systems rename over no open file
 	}
 	return sentence("replace", b.path, t.publish(ctx, b.path, os.Rename))
 }
@@ -114,7 +114,7 @@ func (b *Bolt) build(ctx context.Context, dir string, passing bool, fill func(*b
 		}
 	}()
 	if passing && lockedByUs {
-		os.Remove(t.path)
+		_ = os.Remove(t.path)
 	}
 	if err := t.fill(b.path, fill); err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (b *Bolt) openFresh(dir string) (*fresh, error) {
 		t := &fresh{h: &handle{file: f, broken: true}, path: path}
 		locked, err := tryLock(f, true)
 		if err == nil && (!locked || !isCurrent(f, path, false)) {
-			f.Close() // somebody swept it away before it was locked
+			release(f) // somebody swept it away before it was locked
 			continue
 		}
 		if err == nil {
@@ -228,7 +228,10 @@ func (t *fresh) publish(ctx context.Context, path string, rename func(from, to s
 
 // drop removes the file.
 func (t *fresh) drop() {
-	os.Remove(t.path)
+	if !lockedByUs {
+		t.h.close() // these systems remove no open file
+	}
+	_ = os.Remove(t.path)
 	t.h.close()
 }
 
@@ -261,7 +264,7 @@ func sweepOne(path string) {
 		return
 	}
 	if locked, err := tryLock(f, true); err == nil && locked && isCurrent(f, path, false) {
-		os.Remove(path)
+		_ = os.Remove(path)
 	}
 }
 

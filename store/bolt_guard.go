@@ -49,7 +49,7 @@ func (h *handle) close() {
 	}
 	var err error
 	defer caught(&err)
-	h.db.Close()
+	_ = h.db.Close()
 }
 
 func (h *handle) begin(write bool) (tx *bolt.Tx, err error) {

@@ -51,19 +51,20 @@ func (b *Bolt) acquire(ctx context.Context, write bool) (*os.File, error) {
 			return f, nil
 		}
 		if err != nil {
-			f.Close()
+			release(f)
 			return nil, sentence("lock", b.path, err)
 		}
 		if !time.Now().Before(deadline) {
 			busy := &BusyError{Path: b.path}
 			busy.PID, busy.Command = holder(f)
-			f.Close()
+			release(f)
 			return nil, busy
 		}
-		f.Close()
+		release(f)
 		if locked {
 			continue // it was replaced while we waited: the new one may be free
 		}
+		//nolint:gosec // keeps processes that wait together from trying together; nothing rests on it
 		if err := wait(ctx, pause/2+rand.N(pause)); err != nil {
 			return nil, err
 		}

@@ -36,5 +36,5 @@ func tryLock(f *os.File, alone bool) (bool, error) {
 // not get to unmap it: the map keeps the file open, and so locked.
 func release(f *os.File) {
 	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
-	f.Close()
+	_ = f.Close()
 }

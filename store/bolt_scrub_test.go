@@ -115,7 +115,7 @@ func TestWithoutResidue(t *testing.T) {
 	old, now := ciphertext(1, 3000), ciphertext(2, 3000)
 	fill := func(tx store.Tx) error {
 		do(t, tx.Put([]byte("k"), old))
-		do(t, benchFill(20_000)(tx)) // more than one part
+		do(t, benchFill(14_000)(tx)) // more than one part
 		do(t, tx.Put([]byte("k"), now))
 		do(t, tx.Put([]byte("l"), old))
 		return tx.Delete([]byte("l"))
@@ -142,7 +142,7 @@ func TestWithoutResidue(t *testing.T) {
 	wantTraces(t, second, old, false)
 	c, err := store.OpenBolt(second, oneTry)
 	do(t, err)
-	if n, err := readAll(c); n != 20_001 || err != nil {
+	if n, err := readAll(c); n != 14_001 || err != nil {
 		t.Errorf("the copy: %d records, %v", n, err)
 	}
 	do(t, store.CheckStructure(second))

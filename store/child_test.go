@@ -31,6 +31,7 @@ var children = map[string]func(args []string) error{
 	"commits":   childCommits,
 	"limited":   childLimited,
 	"mutations": childMutations,
+	"steps":     childSteps,
 }
 
 func TestMain(m *testing.M) {
@@ -197,4 +198,51 @@ func counter(tx store.Tx, key string) (uint64, error) {
 func setCounter(tx store.Tx, key string, n uint64) error {
 	// The tail varies in length, so that pages split and merge.
 	return tx.Put([]byte(key), append(binary.BigEndian.AppendUint64(nil, n), bytes.Repeat([]byte{byte(n)}, int(n*37%700))...))
+}
+
+// powerSteps is how many steps childSteps takes.
+const powerSteps = 36
+
+// step is what is done to the vault in step n, after which both counters are n.
+func step(ctx context.Context, path string, n uint64) error {
+	fill := func(tx store.Tx) error {
+		key := fmt.Sprintf("record %d", n%4)
+		if scrubs(n) {
+			if err := tx.Scrub(); err != nil {
+				return err
+			}
+		}
+		return errors.Join(setCounter(tx, "x", n), setCounter(tx, "y", n), tx.Put([]byte(key), stepValue(n)))
+	}
+	if n == 1 {
+		_, err := store.CreateBolt(ctx, path, store.BoltOptions{}, fill)
+		return err
+	}
+	b, err := store.OpenBolt(path, store.BoltOptions{})
+	if err != nil {
+		return err
+	}
+	switch n % 9 {
+	case 4:
+		if err := b.Compact(ctx); err != nil {
+			return err
+		}
+	case 8:
+		return b.Replace(ctx, fill)
+	}
+	return b.Update(ctx, fill)
+}
+
+func scrubs(n uint64) bool { return n%3 == 0 }
+
+func stepValue(n uint64) []byte { return ciphertext(n, int(100+n*997%6000)) }
+
+func childSteps(args []string) error {
+	for n := uint64(1); n <= powerSteps; n++ {
+		if err := step(context.Background(), args[0], n); err != nil {
+			return err
+		}
+		fmt.Println("step", n)
+	}
+	return nil
 }

@@ -47,10 +47,13 @@ type app struct {
 	out      *stream // results
 	err      *stream // everything else
 	guard    secret.Status
+	signals  *signals
 	json     bool           // the command was asked for JSON
 	stdinFor string         // the option that standard input serves
 	local    *localSettings // of the .tacenda file, once it was looked for
 	asks     *bool          // whether there is a terminal to ask on, once it was looked for
+
+	inInterface bool // the terminal interface has the terminal: nothing else may write or ask there
 }
 
 // A command is a row of the table: what help needs to know of it, and how to
@@ -106,6 +109,7 @@ func run(sys System, s seams) exitCode {
 	a.guard = secret.Protect()
 	defer secret.Purge()
 	ctx, signals := watchSignals(context.Background())
+	a.signals = signals
 	root := newRoot(a, sys.Args)
 	err := root.ExecuteContext(ctx)
 	sig := signals.stop()
@@ -115,7 +119,7 @@ func run(sys System, s seams) exitCode {
 	if a.out.broken {
 		secret.Purge()
 		dieOfPipe(sys.Stdout)
-		return exitFailure // whoever started us ignores SIGPIPE
+		return exitFailure // what was lost was lost
 	}
 	if sig != nil {
 		secret.Purge()

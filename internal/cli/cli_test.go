@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"filippo.io/age"
@@ -40,6 +41,12 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setupScript,
+		Condition: func(cond string) (bool, error) {
+			if cond != "root" {
+				return false, errors.New("unknown condition " + cond)
+			}
+			return os.Geteuid() == 0, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":     exitsWith,
 			"sh":        shell,
@@ -47,6 +54,8 @@ func TestScripts(t *testing.T) {
 			"pty":       onTerminal,
 			"hold":      hold,
 			"size":      size,
+			"flip":      flip,
+			"future":    future,
 		},
 	})
 }
@@ -77,6 +86,7 @@ func setupScript(env *testscript.Env) error {
 }
 
 // exitsWith runs a program and wants one exit code: exits 5 tacenda show NOPE.
+// One that dies of a signal has the signal's number with a minus.
 func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits code program [args...]")
@@ -103,6 +113,9 @@ func exitStatus(ts *testscript.TestScript, err error) int {
 	case err == nil:
 		return 0
 	case errors.As(err, &exit):
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return -int(status.Signal())
+		}
 		return exit.ExitCode()
 	}
 	ts.Fatalf("running it: %v", err)
@@ -132,7 +145,9 @@ func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	defer terminal.Close()
 	shown := make(chan []byte)
-	go func() { shown <- converse(terminal, strings.Split(strings.TrimSuffix(ts.ReadFile(args[1]), "\n"), "\n")) }()
+	go func() {
+		shown <- converse(terminal, strings.Split(strings.TrimSuffix(ts.ReadFile(args[1]), "\n"), "\n"))
+	}()
 	got := exitStatus(ts, cmd.Wait())
 	text := <-shown
 	ts.Check(os.WriteFile(ts.MkAbs("ptyout"), text, 0o600))
@@ -189,6 +204,53 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Logf("holding the vault: %v", err)
 		}
 	})
+}
+
+// flip changes one byte of one sealed value in a vault.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flip file")
+	}
+	// 10 project(16) prefix(8) kind(1) id(16), as docs/format.md draws it.
+	alter(ts, args[0], []byte{0x10}, func(key, value []byte) bool {
+		if len(key) != 42 || key[25] != 'v' {
+			return false
+		}
+		value[len(value)-1] ^= 1
+		return true
+	})
+}
+
+// future makes a vault one of a version that this program does not know.
+func future(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: future file")
+	}
+	// {1: magic, 2: version, 3: vault id}
+	alter(ts, args[0], []byte{0x00}, func(_, value []byte) bool {
+		value[bytes.IndexByte(value, 2)+1]++
+		return true
+	})
+}
+
+// alter changes the first record below prefix for which change returns true.
+func alter(ts *testscript.TestScript, path string, prefix []byte, change func(key, value []byte) bool) {
+	engine, err := store.OpenBolt(ts.MkAbs(path), store.BoltOptions{})
+	ts.Check(err)
+	defer engine.Close()
+	ts.Check(engine.Update(context.Background(), func(tx store.Tx) error {
+		var key, value []byte
+		err := tx.Range(prefix, func(k, v []byte) error {
+			if v = bytes.Clone(v); key == nil && change(k, v) {
+				key, value = bytes.Clone(k), v
+			}
+			return nil
+		})
+		if err != nil || key == nil {
+			return errors.Join(err, errors.New("found no record to alter"))
+		}
+		return tx.Put(key, value)
+	}))
 }
 
 // size wants a file of so many bytes: size 1048576 value.

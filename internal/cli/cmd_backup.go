@@ -78,7 +78,7 @@ Exit codes: 2 no terminal to ask, and no --yes; 3 the backup did not open;
 func (a *app) openBackup(ctx context.Context, path string) (*vault.Vault, error) {
 	engine, err := store.OpenBolt(path, a.boltOptions(forReading))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, failf(exitNotFound, "%w", err)
+		return nil, failf(exitNotFound, "there is no vault at %s", path) // without the hint to create one
 	}
 	if err != nil {
 		return nil, err

@@ -50,16 +50,17 @@ func (a *app) demo(ctx context.Context) (err error) {
 	if err := d.fill(ctx); err != nil {
 		return fmt.Errorf("making the demo's vault: %w", err)
 	}
+	show := d.walk
 	if a.hasTerminal() && a.out.terminal() {
-		return d.run(ctx)
+		show = func(ctx context.Context) error { return d.run(ctx) }
 	}
-	if err := d.walk(ctx); err != nil {
+	if err := show(ctx); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("removing the demo: %w", err)
 	}
-	return d.say("\nThe vault is gone again. To begin with your own: tacenda init\n")
+	return d.say("\nThe demo is over and its vault removed. To begin with your own: tacenda init\n")
 }
 
 // A demo is a vault in a directory of its own, and the program run on it.
@@ -100,11 +101,12 @@ func (d *demo) child(args []string) *app {
 	return c
 }
 
-// run is one command.
+// run is one command; none opens the interface.
 func (d *demo) run(ctx context.Context, args ...string) error {
-	root := newRoot(d.child(args), args)
-	root.SetArgs(args)
-	return root.ExecuteContext(ctx)
+	if args == nil {
+		args = []string{} // for nil cobra takes those of the process: demo, again
+	}
+	return newRoot(d.child(args), args).ExecuteContext(ctx)
 }
 
 // fill makes the vault with its projects, and a key that opens it.

@@ -138,6 +138,7 @@ func (a *app) importFile(c *cobra.Command, file string, f importFlags) error {
 		}}}
 	}
 	result, err := v.ImportSecrets(ctx, project, drafts, f.mode())
+	parsed.Close() // now, not when whoever reads the note below has read it
 	p.end()
 	if err != nil {
 		return importHint(err)

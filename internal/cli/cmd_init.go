@@ -56,6 +56,7 @@ func (a *app) init(ctx context.Context, recipients []string) error {
 	if err != nil {
 		return err
 	}
+	a.signals.wait()
 	if err := a.refuseExisting(at.path); err != nil {
 		return err
 	}
@@ -67,13 +68,7 @@ func (a *app) init(ctx context.Context, recipients []string) error {
 	if a.guard.Warning != "" {
 		a.warn(a.guard.Warning)
 	}
-	v, err := vault.Create(ctx, func(fill func(store.Tx) error) (store.Engine, error) {
-		engine, err := store.CreateBolt(ctx, at.path, a.boltOptions(forChange), fill)
-		if err != nil {
-			return nil, err // not engine, which would be a nil that is no nil
-		}
-		return engine, nil
-	}, a.firstSlots(pass, recipients), project, a.vaultOptions())
+	v, err := a.createVault(ctx, at.path, pass, recipients, project)
 	if err != nil {
 		return err
 	}
@@ -84,6 +79,18 @@ func (a *app) init(ctx context.Context, recipients []string) error {
 		a.note("a forgotten passphrase cannot be recovered: tacenda key add recovery prints a second way in")
 	}
 	return nil
+}
+
+// createVault makes a vault that opens with pass, when there is one, and with
+// the keys of the recipients.
+func (a *app) createVault(ctx context.Context, path string, pass *secret.Bytes, recipients []string, project string) (*vault.Vault, error) {
+	return vault.Create(ctx, func(fill func(store.Tx) error) (store.Engine, error) {
+		engine, err := store.CreateBolt(ctx, path, a.boltOptions(forChange), fill)
+		if err != nil {
+			return nil, err // not engine, which would be a nil that is no nil
+		}
+		return engine, nil
+	}, a.firstSlots(pass, recipients), project, a.vaultOptions())
 }
 
 // refuseExisting says early that there is something at the place of the vault,

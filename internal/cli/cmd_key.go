@@ -78,7 +78,7 @@ func (a *app) keyAddCommand() *cobra.Command {
   passphrase   from --new-passphrase-file, or asked for twice
   recipient R  an age recipient (age1…) or a line of an SSH public key
   oskeyring    a random key in the keyring of this desktop
-  recovery     an age identity, printed once on standard output: keep it on paper
+  recovery     an age identity, printed once on standard output for a safe place
 
 Exit codes: 2 malformed recipient, no terminal to ask, or too many keys.`,
 		Example: "  tacenda key add recipient age1… --label ci\n  tacenda key add recovery > recovery.txt",
@@ -313,7 +313,8 @@ func (a *app) keyPasswdCommand() *cobra.Command {
 		Long: `Change a passphrase. Without KEY it is the vault's only one. Every other key is
 made anew, so that the old passphrase opens nothing that is written later.
 
-Exit codes: 2 no terminal to ask, or several passphrases and no KEY; 5 no such key.`,
+Exit codes: 2 no terminal to ask, or several passphrases and no KEY; 5 no such
+key.`,
 		Example: "  tacenda key passwd\n  tacenda key passwd laptop --new-passphrase-file /dev/fd/3",
 		Args:    atMost(1, "at most one KEY"),
 		RunE: func(c *cobra.Command, args []string) error {

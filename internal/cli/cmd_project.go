@@ -12,9 +12,9 @@ import (
 )
 
 func (a *app) projectCommand() *cobra.Command {
-	c := parent("project", `Projects keep secrets, tools and instructions apart: they share nothing. A command
-works in the project of --project, TACENDA_PROJECT or a .tacenda file, else in
-"default".`, "  tacenda project list\n  tacenda project create staging\n  tacenda project diff default staging",
+	c := parent("project", `Projects keep secrets, tools and instructions apart: they share nothing. A
+command works in the project of --project, TACENDA_PROJECT or a .tacenda file,
+else in "default".`, "  tacenda project list\n  tacenda project create staging\n  tacenda project diff default staging",
 		a.projectListCommand(), a.projectCreateCommand(), a.projectRenameCommand(),
 		a.projectDeleteCommand(), a.projectDuplicateCommand(), a.projectDiffCommand())
 	return c

@@ -50,7 +50,7 @@ func versionInfo() versionJSON {
 func (a *app) versionCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "version",
-		Long:    "Print the version of this program, how it was built and which vault format it writes.",
+		Long:    "Print the version of this program, how it was built and the vault format it writes.",
 		Example: "  tacenda version --json",
 		Args:    exactly(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {

@@ -123,13 +123,16 @@ func (a *app) claimStdin(option, path string) error {
 
 // note tells the user something that -q silences.
 func (a *app) note(text string) {
-	if !a.globals.quiet {
+	if !a.globals.quiet && !a.inInterface {
 		_, _ = io.WriteString(a.err, plain.String(text)+"\n")
 	}
 }
 
 // warn tells the user something that must not be missed.
 func (a *app) warn(text string) {
+	if a.inInterface { // it would be written across the picture
+		return
+	}
 	_, _ = io.WriteString(a.err, "warning: "+plain.String(text)+"\n")
 }
 

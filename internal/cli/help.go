@@ -117,7 +117,7 @@ func nearest(word string, names []string) string {
 		if len(word) > 1 && strings.HasPrefix(n, word) {
 			d = min(d, 1)
 		}
-		if d < distance && d < len(n) {
+		if d < distance && d < len(n) && d < len(word) {
 			best, distance = n, d
 		}
 	}

@@ -65,7 +65,7 @@ func (a *app) unlock(ctx context.Context, engine store.Engine, path string, opts
 		a.warn(a.guard.Warning)
 		a.guard.Warning = "" // once is enough
 	}
-	var ways openers
+	ways := openers{quiet: a.inInterface}
 	defer ways.wipe()
 	if err := ways.find(ctx, a); err != nil {
 		return nil, errors.Join(err, engine.Close())
@@ -112,6 +112,7 @@ func (a *app) trustPlace(ctx context.Context, at place, engine store.Engine) err
 type openers struct {
 	list  []*attempt
 	held  []*secret.Bytes
+	quiet bool  // never ask: the interface has the terminal, and a box for the passphrase
 	ended error // how a prompt ended that got no answer
 }
 
@@ -124,8 +125,12 @@ func (o *openers) wipe() {
 
 // find collects the openers in the order of the contract.
 func (o *openers) find(ctx context.Context, a *app) error {
+	ask := func(question string) (*secret.Bytes, error) { return o.ask(ctx, question) }
+	if o.quiet {
+		ask = nil
+	}
 	for _, path := range a.globals.identities {
-		ids, err := a.readIdentity(ctx, path, func(question string) (*secret.Bytes, error) { return o.ask(ctx, question) })
+		ids, err := a.readIdentity(ctx, path, ask)
 		if err != nil {
 			return err
 		}
@@ -145,6 +150,9 @@ func (o *openers) find(ctx context.Context, a *app) error {
 	}
 	o.list = append(o.list, &attempt{Unlocker: keyring.OSKeyring(), name: "the desktop's keyring"})
 	for range promptTries {
+		if o.quiet {
+			break
+		}
 		p := &prompter{costly: a.globals.allowCostly, wrong: func() { a.line("wrong passphrase") }}
 		p.ask = func() (*secret.Bytes, error) {
 			pass, err := o.ask(ctx, "Passphrase")

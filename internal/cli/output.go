@@ -26,7 +26,7 @@ type stream struct {
 	broken bool
 }
 
-func newStream(f *os.File) *stream { return &stream{file: f} }
+func newStream(f *os.File) *stream { return &stream{file: quietly(f)} }
 
 func (s *stream) Write(p []byte) (int, error) {
 	n, err := s.file.Write(p)

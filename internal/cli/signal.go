@@ -20,32 +20,39 @@ const grace = 2 * time.Second
 type signals struct {
 	ch     chan os.Signal
 	done   chan struct{}
+	ready  chan struct{} // closed once signals no longer end the process by themselves
 	ended  sync.WaitGroup
 	cancel context.CancelFunc
 	got    os.Signal // read after ended only
 }
 
 // watchSignals starts the one goroutine that the command line has. stop ends it.
+// Asking the system for signals takes the runtime a fifth of a headless resolve,
+// so it happens beside the work that needs no care: see wait.
 func watchSignals(ctx context.Context) (context.Context, *signals) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &signals{ch: make(chan os.Signal, 4), done: make(chan struct{}), cancel: cancel}
-	for _, sig := range endings {
-		if !signal.Ignored(sig) { // nohup, and jobs in the background, mean it
-			signal.Notify(s.ch, sig)
+	s := &signals{ch: make(chan os.Signal, 4), done: make(chan struct{}), ready: make(chan struct{}), cancel: cancel}
+	s.ended.Go(func() {
+		for _, sig := range endings {
+			if !signal.Ignored(sig) { // nohup, and jobs in the background, mean it
+				signal.Notify(s.ch, sig)
+			}
 		}
-	}
-	s.ended.Go(s.loop)
+		close(s.ready)
+		s.loop()
+	})
 	return ctx, s
 }
+
+// wait returns when signals are watched. Whoever is about to read a secret or to
+// write a file calls it; before that a signal has nothing to leave in order.
+func (s *signals) wait() { <-s.ready }
 
 func (s *signals) loop() {
 	var late <-chan time.Time
 	for {
 		select {
 		case sig := <-s.ch:
-			if isPipeSignal(sig) {
-				continue // the write that caused it fails, and says so
-			}
 			if s.got != nil { // asked twice
 				end(s.got)
 			}

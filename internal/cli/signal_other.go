@@ -10,12 +10,12 @@ import (
 
 var endings = []os.Signal{os.Interrupt}
 
-func isPipeSignal(os.Signal) bool { return false }
-
 // dieOf cannot end a process by a signal here: the exit code says it.
 func dieOf(os.Signal) {}
 
 func dieOfPipe(*os.File) {}
+
+func quietly(f *os.File) *os.File { return f }
 
 // waitReadable cannot wait here without reading.
 func waitReadable(ctx context.Context, _ *os.File) error { return ctx.Err() }

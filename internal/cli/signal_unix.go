@@ -12,12 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endings are the signals that end a program. SIGPIPE is among them so that a
-// write to a reader that went away fails, instead of ending the process before
-// its memory is wiped.
-var endings = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE}
-
-func isPipeSignal(sig os.Signal) bool { return sig == syscall.SIGPIPE }
+// endings are the signals that end a program.
+var endings = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
 
 // dieOf ends the process by sig, so that whoever waits for it sees why.
 func dieOf(sig os.Signal) {
@@ -33,13 +29,20 @@ func dieOf(sig os.Signal) {
 	select {} // the signal may reach another thread first
 }
 
-// dieOfPipe ends the process as a write to a closed pipe ends others: Go does
-// so itself on a further write, once nobody watches for SIGPIPE. It returns
-// where SIGPIPE is ignored.
-func dieOfPipe(stdout *os.File) {
-	signal.Reset(syscall.SIGPIPE)
-	_, _ = stdout.Write([]byte{'\n'})
+// quietly is a way to f on which a write to a reader that went away fails. On
+// descriptors 1 and 2 Go would end the process there and then, with its memory
+// not wiped; on any other it leaves the error to us.
+func quietly(f *os.File) *os.File {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return f
+	}
+	return os.NewFile(uintptr(fd), f.Name())
 }
+
+// dieOfPipe ends the process as a write to a closed pipe ends others, which is
+// what Go does when the descriptor is 1. It returns if the reader is back.
+func dieOfPipe(stdout *os.File) { _, _ = stdout.Write([]byte{'\n'}) }
 
 // pollStep is how often a wait for input looks whether it is still wanted.
 const pollStep = 100 // milliseconds

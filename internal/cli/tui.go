@@ -2,9 +2,19 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"tacenda/internal/vault"
+	"tacenda/keyring"
+	"tacenda/keyring/secret"
+	"tacenda/store"
+	"tacenda/tui"
 )
 
 // settings are what config.toml says about the interface.
@@ -14,25 +24,26 @@ type settings struct {
 	ASCII    *bool    `toml:"ascii"`
 }
 
-// idleTime is a duration as TOML carries it: "10m". Zero turns the lock off.
-type idleTime time.Duration
+// idleTime is a duration as TOML carries it: "10m". Zero turns the lock off. It
+// is no plain number, which TOML would let somebody write without a unit.
+type idleTime struct{ time.Duration }
 
 func (t *idleTime) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if err != nil || d < 0 {
 		return fmt.Errorf("idle_lock must be a time such as \"10m\"")
 	}
-	*t = idleTime(d)
+	t.Duration = d
 	return nil
 }
 
 // defaultIdleLock is after how much idle time the interface locks itself.
-const defaultIdleLock = idleTime(10 * time.Minute)
+const defaultIdleLock = 10 * time.Minute
 
 // readSettings reads $XDG_CONFIG_HOME/tacenda/config.toml; without one
 // everything has its default.
 func (a *app) readSettings() (settings, error) {
-	s := settings{IdleLock: defaultIdleLock}
+	s := settings{IdleLock: idleTime{defaultIdleLock}}
 	dir, err := a.xdg("XDG_CONFIG_HOME", ".config")
 	if err != nil {
 		return s, nil //nolint:nilerr // no home directory, no settings
@@ -53,9 +64,133 @@ func (a *app) readSettings() (settings, error) {
 const namesCommands = "commands: init, create, list, resolve and others; tacenda help names them all"
 
 // openInterface opens the terminal interface.
-func (a *app) openInterface(_ context.Context) error {
-	if _, err := a.readSettings(); err != nil {
+func (a *app) openInterface(ctx context.Context) error {
+	set, err := a.readSettings()
+	if err != nil {
 		return err
 	}
-	return hinted(usagef("no command was named"), namesCommands)
+	if !a.out.terminal() || !a.hasTerminal() {
+		return hinted(usagef("no command was named"), namesCommands)
+	}
+	project, err := a.projectName()
+	if err != nil {
+		return err
+	}
+	at, err := a.vaultPlace()
+	if err != nil {
+		return err
+	}
+	cfg, err := a.interfaceConfig(ctx, at, project, set)
+	if err != nil {
+		return err
+	}
+	if a.guard.Warning != "" {
+		a.warn(a.guard.Warning) // stands above the interface, and is there again when it ends
+		a.guard.Warning = ""
+	}
+	a.inInterface = true
+	err = tui.Run(ctx, a.sys.Stdin, a.sys.Stdout, cfg)
+	a.inInterface = false
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err() // a signal, which ends the program as it ends others
+	case errors.Is(err, tui.ErrNoTerminal):
+		return hinted(usagef("the terminal is too plain for the interface"), namesCommands)
+	}
+	return err
+}
+
+// interfaceConfig says how the interface opens, unlocks and creates the vault.
+func (a *app) interfaceConfig(ctx context.Context, at place, project string, set settings) (tui.Config, error) {
+	cfg := tui.Config{
+		Name: strings.TrimSuffix(filepath.Base(at.path), filepath.Ext(at.path)), Place: at.path, Project: project,
+		Environ: os.Environ(), ASCII: a.globals.ascii || set.ASCII != nil && *set.ASCII, Mouse: set.Mouse == nil || *set.Mouse,
+		IdleLock: set.IdleLock.Duration, ReadFile: readTemplate,
+		Open: func(ctx context.Context) (tui.Vault, error) { return opened(a.openVault(ctx, forChange)) },
+		Unlock: func(ctx context.Context, pass *secret.Bytes) (tui.Vault, error) {
+			return opened(a.unlockWith(ctx, at, pass))
+		},
+		Create: func(ctx context.Context, s tui.Setup) (tui.Vault, error) { return opened(a.createFor(ctx, at, s)) },
+	}
+	engine, err := store.OpenBolt(at.path, a.boltOptions(forChange))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		cfg.Missing = true
+		cfg.Keys = a.usualKeys()
+		return cfg, nil
+	case err != nil:
+		return cfg, err
+	}
+	defer engine.Close()
+	if at.file { // a person answers before the interface has the terminal
+		return cfg, a.trustPlace(ctx, at, engine)
+	}
+	return cfg, nil
+}
+
+// opened keeps a nil vault from becoming an interface that is not nil.
+func opened(v *vault.Vault, err error) (tui.Vault, error) {
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// unlockWith opens the vault with what was typed into the interface's box.
+func (a *app) unlockWith(ctx context.Context, at place, pass *secret.Bytes) (*vault.Vault, error) {
+	engine, err := store.OpenBolt(at.path, a.boltOptions(forChange))
+	if err != nil {
+		return nil, err
+	}
+	return vault.Open(ctx, engine, []keyring.Unlocker{keyring.Passphrase(pass, a.globals.allowCostly)}, a.vaultOptions())
+}
+
+// createFor makes the vault that was set up in the interface.
+func (a *app) createFor(ctx context.Context, at place, s tui.Setup) (*vault.Vault, error) {
+	var recipients []string
+	if s.Key != "" {
+		line, err := os.ReadFile(s.Key)
+		if err != nil {
+			return nil, fmt.Errorf("reading the public key: %w", err)
+		}
+		recipients = []string{strings.TrimSpace(string(line))}
+	}
+	return a.createVault(ctx, at.path, s.Passphrase, recipients, s.Project)
+}
+
+// usualKeys are the user's SSH keys that a new vault can be made for, by their
+// public halves.
+func (a *app) usualKeys() []tui.Key {
+	var keys []tui.Key
+	for _, name := range []string{"id_ed25519.pub", "id_rsa.pub"} {
+		path := filepath.Join(a.home(), ".ssh", name)
+		line, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if _, _, _, err := keyring.ParseRecipient(strings.TrimSpace(string(line))); err == nil {
+			keys = append(keys, tui.Key{Label: "SSH key ~/.ssh/" + strings.TrimSuffix(name, ".pub"), ID: path})
+		}
+	}
+	return keys
+}
+
+// maxPreview is the longest template that the interface shows, in bytes.
+const maxPreview = 1 << 20
+
+// readTemplate reads a file for the interface's preview.
+func readTemplate(_ context.Context, path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, errors.New("not a regular file"))
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxPreview+1))
+	if err == nil && len(data) > maxPreview {
+		err = fmt.Errorf("longer than %d MiB; resolve --preview shows it", maxPreview>>20)
+	}
+	return data, err
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -75,12 +76,15 @@ func yamlRoot(p []byte) (root *yaml.Node, err error) {
 	return root, nil
 }
 
-var yamlMessage = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
+// yamlMessage is compiled when there is something to say: not by every start of the program.
+var yamlMessage = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
+})
 
 // yamlError takes over the library's line and message. The one message that
 // quotes the file is that of an unknown anchor: a value that begins with *.
 func yamlError(err error) error {
-	m := yamlMessage.FindStringSubmatch(err.Error())
+	m := yamlMessage().FindStringSubmatch(err.Error())
 	switch {
 	case m == nil:
 		return errors.New("the file is not YAML")

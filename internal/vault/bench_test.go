@@ -45,26 +45,8 @@ func drafts(n int) []vault.Draft {
 	return out
 }
 
-// sealing is the bare cryptography of n secrets: a record and a value each.
-func sealing(b *testing.B, n int) {
-	b.Helper()
-	key, err := secret.Random(keyring.KeySize)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer key.Destroy()
-	s, err := keyring.NewSealer(key, "bench")
-	if err != nil {
-		b.Fatal(err)
-	}
-	frame, aad := make([]byte, 256), make([]byte, 120)
-	for range n {
-		s.Seal(nil, aad, frame)
-		s.Seal(nil, aad, frame[:64])
-	}
-}
-
-// BenchmarkImport is to be read against BenchmarkSealing.
+// BenchmarkImport is to be read against BenchmarkSealing, which is in
+// bench_internal_test.go.
 func BenchmarkImport(b *testing.B) {
 	for _, n := range []int{1000, 10_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -80,14 +62,6 @@ func BenchmarkImport(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/secret")
 		})
 	}
-}
-
-func BenchmarkSealing(b *testing.B) {
-	const n = 100_000
-	for b.Loop() {
-		sealing(b, n)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/secret")
 }
 
 // BenchmarkList is to be read against BenchmarkOpening.

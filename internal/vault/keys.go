@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	labelOwner = "tacenda/v1/owner"
-	labelKeys  = "tacenda/v1/project-keys"
-	labelSeal  = "tacenda/v1/seal"
-	labelNames = "tacenda/v1/names"
-	labelAAD   = "tacenda/v1/record"
+	labelOwner    = "tacenda/v1/owner"
+	labelOwnerTag = "tacenda/v1/owner-tag"
+	labelKeys     = "tacenda/v1/project-keys"
+	labelSeal     = "tacenda/v1/seal"
+	labelNames    = "tacenda/v1/names"
+	labelAAD      = "tacenda/v1/record"
 )
 
 // ownerSigner derives the owner key from the root key.

@@ -156,6 +156,13 @@ func (s *seen) merge(now seen) seen {
 	return out
 }
 
+// verified tells whether a project's manifest with this digest was checked on
+// this machine, under the key that the roster names now.
+func (s *seen) verified(ref *projectRef, d digest) bool {
+	p, ok := s.Projects[ref.ID]
+	return ok && p.Epoch == ref.Epoch && p.Digest == d
+}
+
 // checkRoster refuses a roster older than the one remembered, a fork of it, and
 // one of an owner that the remembered owner did not appoint.
 func (s *seen) checkRoster(r *roster, d digest) error {

@@ -147,11 +147,12 @@ func (s *session) open(ref *projectRef, keys *projectKeys, name string) (*projec
 	if err != nil {
 		return nil, err
 	}
-	m, err := parseManifest(s.v.id, ref, raw)
+	d := digest(sha256.Sum256(raw))
+	m, err := parseManifest(s.v.id, ref, raw, s.known.verified(ref, d))
 	if err != nil {
 		return nil, fmt.Errorf("project %s: %w", name, err)
 	}
-	now := projectSeen{Epoch: m.Epoch, Counter: m.Counter, Digest: sha256.Sum256(raw)}
+	now := projectSeen{Epoch: m.Epoch, Counter: m.Counter, Digest: d}
 	if err := s.known.checkProject(ref.ID, now); err != nil {
 		return nil, fmt.Errorf("project %s: %w", name, err)
 	}

@@ -27,7 +27,7 @@ func (s *session) writeNew(slots []*keyring.Slot, project string) error {
 	s.known = &seen{}
 	s.seen = seen{Projects: map[ID]projectSeen{}}
 	s.roster = &roster{
-		Suite: suiteV1, Vault: s.v.id, Owner: s.v.owner.public,
+		Suite: suiteV1, Vault: s.v.id, Owner: s.v.owner,
 		Slots: []slotRef{}, Members: []member{}, Projects: []projectRef{}, Successions: []succession{},
 	}
 	if err := checkSlots(slots); err != nil {

@@ -36,23 +36,27 @@ func (s *session) newRekey(dst store.Tx, floor *seen, progress func(done, total 
 	}
 	next := newVault(nil, s.v.opts)
 	next.id, next.engine = s.v.id, nil
-	if err := next.adopt(root, s.v.actor); err != nil {
+	if err := next.adoptNew(root, s.v.actor); err != nil {
 		return nil, err
 	}
 	r := &rekey{old: s, v: next, new: next.begin(dst, &seen{}), progress: progress}
 	if progress == nil {
 		r.progress = func(int, int) {}
 	}
-	sig, err := s.v.owner.sign(successionText(s.v.id, s.v.owner.public, next.owner.public))
+	signer, err := s.v.signer()
 	if err != nil {
 		return nil, err
 	}
-	chain := append(slices.Clone(s.roster.Successions), succession{Old: s.v.owner.public, New: next.owner.public, Signature: sig})
+	sig, err := signer.sign(successionText(s.v.id, s.v.owner, next.owner))
+	if err != nil {
+		return nil, err
+	}
+	chain := append(slices.Clone(s.roster.Successions), succession{Old: s.v.owner, New: next.owner, Signature: sig})
 	if len(chain) > maxSuccessions {
 		chain = chain[len(chain)-maxSuccessions:]
 	}
 	r.new.roster = &roster{
-		Suite: suiteV1, Vault: s.v.id, Owner: next.owner.public, Counter: max(s.roster.Counter, floor.Counter),
+		Suite: suiteV1, Vault: s.v.id, Owner: next.owner, Counter: max(s.roster.Counter, floor.Counter),
 		Slots: []slotRef{}, Members: slices.Clone(s.roster.Members), Projects: []projectRef{},
 		Events: s.roster.Events, EventHead: s.roster.EventHead, Successions: chain,
 	}
@@ -335,11 +339,11 @@ func (v *Vault) become(next *Vault) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.root.Destroy()
-	v.owner.destroy()
+	v.signs.destroy()
 	for _, k := range v.keys {
 		k.destroy()
 	}
-	v.root, v.owner, v.keyseal, v.keys = next.root, next.owner, next.keyseal, next.keys
+	v.root, v.owner, v.signs, v.keyseal, v.keys = next.root, next.owner, next.signs, next.keyseal, next.keys
 	v.cache, v.names = rosterCache{}, make(map[ID]knownName)
 }
 

@@ -185,25 +185,25 @@ func (p *cborParser) strings(most uint64) []string {
 	return out
 }
 
-// byName sorts secrets by name. It sorts the eight bytes behind what all names
-// have in common, and looks at whole names only where those are the same: names
-// of one project tend to begin alike.
-func byName(secrets []Secret) []Secret {
-	if len(secrets) < 2 {
-		return secrets
+// byName is the order of the records by name. It sorts the eight bytes behind
+// what all names have in common, and looks at whole names only where those are
+// the same: names of one project tend to begin alike.
+func byName(records []secretRecord) []int {
+	if len(records) == 0 {
+		return nil
 	}
-	common := len(secrets[0].Name)
-	for i := range secrets {
-		common = commonPrefix(secrets[0].Name[:common], secrets[i].Name)
+	common := len(records[0].Name)
+	for i := range records {
+		common = commonPrefix(records[0].Name[:common], records[i].Name)
 	}
 	type place struct {
 		key uint64
 		at  int
 	}
-	places := make([]place, len(secrets))
-	for i := range secrets {
+	places := make([]place, len(records))
+	for i := range records {
 		var b [8]byte
-		copy(b[:], secrets[i].Name[common:])
+		copy(b[:], records[i].Name[common:])
 		places[i] = place{binary.BigEndian.Uint64(b[:]), i}
 	}
 	slices.SortFunc(places, func(a, b place) int {
@@ -213,13 +213,13 @@ func byName(secrets []Secret) []Secret {
 		case a.key > b.key:
 			return 1
 		}
-		return strings.Compare(secrets[a.at].Name, secrets[b.at].Name)
+		return strings.Compare(records[a.at].Name, records[b.at].Name)
 	})
-	out := make([]Secret, len(secrets))
+	order := make([]int, len(places))
 	for i, p := range places {
-		out[i] = secrets[p.at]
+		order[i] = p.at
 	}
-	return out
+	return order
 }
 
 func commonPrefix(a, b string) int {

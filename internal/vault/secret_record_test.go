@@ -2,7 +2,6 @@ package vault
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,15 +62,15 @@ func FuzzSecretRecord(f *testing.F) {
 func TestByName(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		names := rapid.SliceOf(rapid.StringMatching(`(API_|API_TOKEN_|)[A-Z_][A-Z0-9_]{0,12}`)).Draw(rt, "names")
-		secrets := make([]Secret, len(names))
+		records := make([]secretRecord, len(names))
 		for i, n := range names {
-			secrets[i].Name = n
+			records[i].Name = n
 		}
 		got := make([]string, 0, len(names))
-		for _, s := range byName(secrets) {
-			got = append(got, s.Name)
+		for _, at := range byName(records) {
+			got = append(got, records[at].Name)
 		}
-		slices.SortFunc(names, strings.Compare)
+		slices.Sort(names)
 		if !slices.Equal(got, names) {
 			rt.Fatalf("got %q, want %q", got, names)
 		}

@@ -287,24 +287,28 @@ func distinct(names []string) ([]string, error) {
 
 // Secrets lists a project's secrets by name. No value is opened.
 func (v *Vault) Secrets(ctx context.Context, project string) ([]Secret, error) {
-	var out []Secret
+	var records []secretRecord
 	err := v.view(ctx, func(s *session) error {
 		p, err := s.gate(project, PermRead)
 		if err != nil {
 			return err
 		}
-		out = make([]Secret, 0, p.manifest.Secrets)
+		records = make([]secretRecord, 0, p.manifest.Secrets)
 		return p.each(kindSecret, func(_ entry, content []byte) error {
 			r, err := parseSecretRecord(content)
 			if err != nil {
 				return fmt.Errorf("project %s: %w", project, err)
 			}
-			out = append(out, r.public(project))
+			records = append(records, r)
 			return nil
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	return byName(out), nil
+	out := make([]Secret, len(records))
+	for i, at := range byName(records) {
+		out[i] = records[at].public(project)
+	}
+	return out, nil
 }

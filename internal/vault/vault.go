@@ -8,7 +8,9 @@
 package vault
 
 import (
+	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -48,7 +50,8 @@ type Vault struct {
 	mu      sync.Mutex
 	closed  bool
 	root    *secret.Bytes
-	owner   *signer
+	owner   []byte  // public half of the owner key
+	signs   *signer // the owner key, once something was to be signed
 	cache   rosterCache
 	keys    map[ID]*projectKeys // of projects used so far, in the epoch last seen
 	names   map[ID]knownName
@@ -88,7 +91,8 @@ func Create(ctx context.Context, create func(fill func(store.Tx) error) (store.E
 		root.Destroy()
 		return nil, err
 	}
-	if err := v.adopt(root, made[0].Label); err != nil {
+	if err := v.adoptNew(root, made[0].Label); err != nil {
+		v.Close()
 		return nil, err
 	}
 	var seen seen
@@ -126,14 +130,36 @@ func newVault(e store.Engine, opts Options) *Vault {
 	}
 }
 
-// adopt takes over the root key and derives what hangs on it.
-func (v *Vault) adopt(root *secret.Bytes, actor string) (err error) {
-	v.root, v.actor = root, actor
-	if v.owner, err = ownerSigner(v.id, root); err != nil {
-		return err
-	}
+// adopt takes over the root key of the owner whose public key this is.
+func (v *Vault) adopt(root *secret.Bytes, owner []byte, actor string) (err error) {
+	v.root, v.owner, v.actor = root, owner, actor
 	v.keyseal, err = keyring.NewSealer(root, labelKeys, v.id[:])
 	return err
+}
+
+// adoptNew takes over a new root key, and makes the owner key that it yields.
+func (v *Vault) adoptNew(root *secret.Bytes, actor string) (err error) {
+	v.root = root // Close wipes it, whatever happens
+	if v.signs, err = ownerSigner(v.id, root); err != nil {
+		return err
+	}
+	return v.adopt(root, v.signs.public, actor)
+}
+
+// signer is the owner key. It is derived when something is to be signed: that
+// takes longer than everything else that a resolve does.
+func (v *Vault) signer() (*signer, error) {
+	if v.signs == nil {
+		s, err := ownerSigner(v.id, v.root)
+		if err != nil {
+			return nil, err
+		}
+		v.signs = s
+	}
+	if !bytes.Equal(v.signs.public, v.owner) {
+		return nil, fmt.Errorf("%w: the root key does not yield the owner key of the roster", ErrDamaged)
+	}
+	return v.signs, nil
 }
 
 // Open opens the vault in e with the first of openers that fits one of its
@@ -184,12 +210,16 @@ func (v *Vault) unlock(r *roster, slots []*keyring.Slot, openers []keyring.Unloc
 			locked.add(o.String(), err)
 			continue
 		}
-		if err := v.adopt(root, slot.Label); err != nil {
+		if err := v.adopt(root, r.Owner, slot.Label); err != nil {
 			return err
 		}
-		// A root key that does not yield the roster's owner key belongs to
-		// another vault, or the roster was signed by somebody else.
-		if string(v.owner.public) != string(r.Owner) {
+		// Only who has the root key can name its owner key in this way: a roster
+		// that somebody else signed is noticed here.
+		tag, err := ownerTag(v.id, root, r.Owner)
+		if err != nil {
+			return err
+		}
+		if !hmac.Equal(tag, r.OwnerTag[:]) {
 			return fmt.Errorf("%w: the roster was not signed by the owner of the key that opens it", ErrDamaged)
 		}
 		return nil
@@ -226,7 +256,7 @@ func (v *Vault) OwnerFingerprint() string {
 	if v.owner == nil {
 		return ""
 	}
-	return Fingerprint(v.owner.public)
+	return Fingerprint(v.owner)
 }
 
 // Close wipes every key and closes the engine.
@@ -238,8 +268,8 @@ func (v *Vault) Close() {
 	}
 	v.closed = true
 	v.root.Destroy()
-	if v.owner != nil {
-		v.owner.destroy()
+	if v.signs != nil {
+		v.signs.destroy()
 	}
 	for _, k := range v.keys {
 		k.destroy()
@@ -280,7 +310,7 @@ func (v *Vault) run(ctx context.Context, engine func(context.Context, func(store
 		if err := s.load(); err != nil {
 			return err
 		}
-		if string(s.roster.Owner) != string(v.owner.public) {
+		if !bytes.Equal(s.roster.Owner, v.owner) {
 			return fmt.Errorf("%w: its keys were rotated; open it again", ErrLocked)
 		}
 		if err := fn(s); err != nil {

@@ -163,8 +163,8 @@ func testRollbackOnError(t *testing.T, e store.Engine) {
 		t.Errorf("Update = %v, want fn's error", err)
 	}
 	want(t, e, "a", "1", "b", "2")
-	if err := e.View(t.Context(), func(store.Tx) error { return errTest }); err != errTest {
-		t.Errorf("View = %v, want fn's error as it is", err)
+	if err := e.View(t.Context(), func(store.Tx) error { return errTest }); !errors.Is(err, errTest) {
+		t.Errorf("View = %v, want fn's error", err)
 	}
 }
 
@@ -264,7 +264,7 @@ func testRangeStops(t *testing.T, e store.Engine) {
 			return nil
 		})
 	})
-	if err != errTest || calls != 2 {
+	if !errors.Is(err, errTest) || calls != 2 {
 		t.Errorf("Range = %v after %d calls, want fn's error after 2", err, calls)
 	}
 }

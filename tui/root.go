@@ -1,0 +1,472 @@
+package tui
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// The least the workspace can be drawn in.
+const (
+	minWidth  = 40
+	minHeight = 10
+)
+
+// A section is an entry of the sidebar with a screen of its own.
+type section interface {
+	title() string
+	count(u *ui) string // beside the title in the sidebar; may be empty
+	groups(u *ui) []group
+	// refresh follows new data; cmd may read more.
+	refresh(u *ui) tea.Cmd
+	// update takes a key that no binding wanted.
+	update(u *ui, msg tea.Msg) tea.Cmd
+	// draw returns area.h lines of area.w cells; where is its place on the
+	// screen, for the mouse. The cursor is for a field it shows; may be nil.
+	draw(u *ui, where rect) ([]string, *tea.Cursor)
+	// click and wheel are given places in screen coordinates.
+	click(u *ui, x, y int) tea.Cmd
+	wheel(u *ui, x, y, d int)
+}
+
+// sections are the sidebar's, in order; their keys are 1, 2, 3, …
+func sections() []section {
+	return []section{newSecretsScreen(), newActivityScreen()}
+}
+
+// root is the only tea.Model. It routes messages and composes the frame.
+type root struct {
+	u        *ui
+	gate     dialog // the unlock or create box while there is no session
+	sections []section
+	open     int // the section that is shown
+	side     sidebar
+
+	idleSince time.Time // the last time somebody did something
+	frame     string
+	cursor    *tea.Cursor
+	fresh     bool    // frame shows the state
+	entry     *entry  // the value field that has the terminal's bytes
+	dialogs   []shown // where the dialogs are drawn
+	before    []shown // where they were drawn the last time
+	quitting  bool
+}
+
+func newRoot(ctx context.Context, cfg Config, input *secretReader) *root {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	u := &ui{ctx: ctx, cfg: cfg, input: input, theme: newTheme(true), glyphs: newGlyphs(cfg.ASCII, cfg.Environ), after: later}
+	u.data = data{project: cfg.Project, rows: noRows}
+	m := &root{u: u, sections: sections(), idleSince: cfg.Now()}
+	u.told, u.entered, u.leave = m.told, m.entered, m.leave
+	if cfg.Missing {
+		m.gate = newSetup(u)
+	} else {
+		m.gate = newUnlock(u)
+	}
+	return m
+}
+
+// Init tries to open the vault without asking anybody.
+func (m *root) Init() tea.Cmd {
+	cmds := []tea.Cmd{tea.RequestBackgroundColor, m.idleLater()}
+	if g, ok := m.gate.(*unlock); ok {
+		g.quiet = true
+		cmds = append(cmds, g.tryOpen(m.u))
+	}
+	return tea.Batch(cmds...)
+}
+
+// told lets the sections follow new data.
+func (m *root) told() tea.Cmd {
+	var cmds []tea.Cmd
+	for _, s := range m.sections {
+		cmds = append(cmds, s.refresh(m.u))
+	}
+	return tea.Batch(cmds...)
+}
+
+// entered begins a session with an opened vault.
+func (m *root) entered(v Vault) tea.Cmd {
+	drop(m.gate)
+	m.gate = nil
+	m.u.session = newSession(m.u.ctx, v)
+	m.u.say(toastNone, "")
+	return tea.Batch(m.u.load(), m.u.pollLater())
+}
+
+// lock ends the session: keys are wiped, the screen goes blank, and nothing is
+// tried again until somebody presses enter. Dialogs stay, without their values.
+func (m *root) lock(why string) tea.Cmd {
+	u := m.u
+	s := u.session
+	if s == nil {
+		return nil
+	}
+	u.session = nil
+	u.era++
+	u.jobs = nil
+	u.say(toastNone, "")
+	u.data = data{project: u.data.project, projects: nil, rows: noRows}
+	for _, d := range u.stack {
+		wipe(d)
+	}
+	u.input.wipe()
+	g := newUnlock(u)
+	g.why = why
+	m.gate = g
+	u.deafen()
+	return tea.Batch(m.told(), func() tea.Msg { s.close(); return nil })
+}
+
+// end closes what is open when the program leaves.
+func (u *ui) end() {
+	if u.session != nil {
+		u.session.close()
+	}
+}
+
+// Update routes a message to who owns it.
+func (m *root) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	m.fresh = false
+	u := m.u
+	toast, deaf := u.toast.id, u.deafUntil
+	cmd := m.update(msg)
+	if u.toast.id != toast && u.toast.kind != toastError {
+		cmd = tea.Batch(cmd, u.after(toastTime, toastOverMsg{u.toast.id}))
+	}
+	if u.deafUntil != deaf {
+		cmd = tea.Batch(cmd, u.after(deafTime, hearMsg{}))
+	}
+	m.focusEntry()
+	return m, cmd
+}
+
+// hearMsg ends a time in which keys were ignored.
+type hearMsg struct{}
+
+// An enterer is a dialog with a value in it; entry is the one that the keys
+// belong to now, or nil.
+type enterer interface{ entry() *entry }
+
+// focusEntry gives the terminal's bytes to the value field that has the focus,
+// and to Bubble Tea when none has.
+func (m *root) focusEntry() {
+	var e *entry
+	if d, ok := m.top().(enterer); ok && !m.tooSmall() && !m.u.cfg.Now().Before(m.u.deafUntil) {
+		e = d.entry()
+	}
+	if e == m.entry {
+		return
+	}
+	m.entry = e
+	if e == nil {
+		m.u.input.leave()
+	} else {
+		m.u.input.enter(e)
+	}
+}
+
+func (m *root) update(msg tea.Msg) tea.Cmd {
+	u := m.u
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		u.w, u.h = msg.Width, msg.Height
+	case tea.BackgroundColorMsg:
+		u.theme = newTheme(msg.IsDark())
+	case tea.ModeReportMsg:
+		// The same rule as in Bubble Tea's renderer, which counts so from now on.
+		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value == ansi.ModeReset || msg.Value == ansi.ModeSet || msg.Value == ansi.ModePermanentlySet) {
+			u.cells = ansi.GraphemeWidth
+		}
+	case tea.KeyPressMsg:
+		m.idleSince = u.cfg.Now()
+		return m.key(msg)
+	case pastedMsg:
+		m.idleSince = u.cfg.Now()
+		return m.paste(msg)
+	case changedMsg:
+		m.idleSince = u.cfg.Now()
+		return m.changed()
+	case tea.ResumeMsg:
+		for _, d := range u.stack {
+			if r, ok := d.(interface{ resumed() }); ok {
+				r.resumed()
+			}
+		}
+	case tea.MouseClickMsg:
+		m.idleSince = u.cfg.Now()
+		if msg.Button == tea.MouseLeft {
+			return m.click(msg.X, msg.Y)
+		}
+	case tea.MouseWheelMsg:
+		m.idleSince = u.cfg.Now()
+		m.wheel(msg)
+	case replyMsg:
+		u.finish(msg.job)
+		if msg.era == u.era {
+			return msg.apply()
+		}
+		if msg.late != nil {
+			msg.late()
+		}
+	case signMsg:
+		return u.sign()
+	case pollMsg:
+		if msg.era == u.era && u.session != nil {
+			return m.poll()
+		}
+	case stampMsg:
+		return m.looked(msg)
+	case idleMsg:
+		return m.idle()
+	case toastOverMsg:
+		if u.toast.id == msg.id && u.toast.kind != toastError {
+			u.toast.kind = toastNone
+		}
+	}
+	return nil
+}
+
+// typing tells whether letters are text now.
+func (m *root) typing() bool {
+	if d := m.top(); d != nil {
+		t, ok := d.(typist)
+		return ok && t.typing()
+	}
+	t, ok := m.sections[m.open].(typist)
+	return ok && t.typing()
+}
+
+// top is the dialog that owns the input, if any.
+func (m *root) top() dialog {
+	if m.gate != nil {
+		return m.gate
+	}
+	if n := len(m.u.stack); n > 0 {
+		return m.u.stack[n-1]
+	}
+	return nil
+}
+
+func (m *root) tooSmall() bool { return m.u.w < minWidth || m.u.h < minHeight }
+
+// key gives a key to whoever owns it: what always works, the top dialog, or
+// the section, the list of projects and what works everywhere.
+func (m *root) key(msg tea.KeyPressMsg) tea.Cmd {
+	u := m.u
+	key := msg.String()
+	if u.toast.kind != toastInfo {
+		u.toast.kind = toastNone
+	}
+	if cmd, ok := press(u, key, m.always()); ok {
+		return cmd
+	}
+	if m.tooSmall() || u.cfg.Now().Before(u.deafUntil) {
+		return nil
+	}
+	if d := m.top(); d != nil {
+		if len(msg.Text) == 0 || !m.typing() {
+			if cmd, ok := press(u, key, d.groups(u)...); ok {
+				return cmd
+			}
+		}
+		return d.update(u, msg)
+	}
+	s := m.sections[m.open]
+	if len(msg.Text) == 0 || !m.typing() {
+		if cmd, ok := press(u, key, m.workspace()...); ok {
+			return cmd
+		}
+	}
+	return s.update(u, msg)
+}
+
+// paste gives pasted text to the field that owns the input, or refuses it.
+func (m *root) paste(msg pastedMsg) tea.Cmd {
+	u := m.u
+	if !m.typing() || m.tooSmall() {
+		u.say(toastWarn, "pasted text ignored: no field is open for it")
+		return nil
+	}
+	if msg.problem != "" {
+		u.say(toastWarn, msg.problem)
+		return nil
+	}
+	if d := m.top(); d != nil {
+		return d.update(u, msg)
+	}
+	return m.sections[m.open].update(u, msg)
+}
+
+// changed follows a change of the value being typed.
+func (m *root) changed() tea.Cmd {
+	if d := m.top(); d != nil {
+		return d.update(m.u, changedMsg{})
+	}
+	return nil
+}
+
+func (m *root) click(x, y int) tea.Cmd {
+	u := m.u
+	if m.tooSmall() || u.cfg.Now().Before(u.deafUntil) {
+		return nil
+	}
+	if d := m.top(); d != nil {
+		if len(m.dialogs) == 0 {
+			return nil
+		}
+		run, inside := m.dialogs[len(m.dialogs)-1].press(x, y)
+		if run != nil {
+			return run()
+		}
+		if c, ok := d.(interface{ clickedOutside(u *ui) }); ok && !inside {
+			c.clickedOutside(u)
+		}
+		return nil
+	}
+	if m.side.inside(x, y) {
+		return m.side.click(m, x, y)
+	}
+	return m.sections[m.open].click(u, x, y)
+}
+
+func (m *root) wheel(msg tea.MouseWheelMsg) {
+	d := 0
+	switch msg.Button {
+	case tea.MouseWheelUp:
+		d = -3
+	case tea.MouseWheelDown:
+		d = 3
+	}
+	if d == 0 || m.tooSmall() {
+		return
+	}
+	if t := m.top(); t != nil {
+		if w, ok := t.(interface{ wheel(d int) }); ok {
+			w.wheel(d)
+		}
+		return
+	}
+	if m.side.inside(msg.X, msg.Y) {
+		m.side.wheel(d)
+		return
+	}
+	m.sections[m.open].wheel(m.u, msg.X, msg.Y, d)
+}
+
+type toastOverMsg struct{ id int }
+
+// idleEvery is how often the clock is looked at, at least. It is the wall
+// clock: a laptop that slept for an hour was idle for an hour.
+const idleEvery = 5 * time.Second
+
+type idleMsg struct{}
+
+// poll asks whether anything changed; the next look is arranged when the answer
+// is here, so that a slow store is not asked again and again.
+func (m *root) poll() tea.Cmd {
+	u := m.u
+	s, msg := u.session, stampMsg{era: u.era, project: u.data.project}
+	return func() tea.Msg {
+		msg.err = s.use(func(ctx context.Context, v Vault) (err error) {
+			msg.stamps, err = readStamps(ctx, v, msg.project)
+			return err
+		})
+		return msg
+	}
+}
+
+type stampMsg struct {
+	era     int
+	project string
+	stamps  stamps
+	err     error
+}
+
+// looked loads again when the stamp differs, or when the project is gone.
+func (m *root) looked(msg stampMsg) tea.Cmd {
+	u := m.u
+	if msg.era != u.era || u.session == nil {
+		return nil
+	}
+	later := u.pollLater()
+	changed := msg.err == nil && u.data.loaded && msg.stamps != u.data.stamps
+	broke := msg.err != nil && u.data.err == nil
+	if msg.project == u.data.project && (changed || broke) {
+		return tea.Batch(u.load(), later)
+	}
+	return later
+}
+
+func (m *root) idleLater() tea.Cmd {
+	if m.u.cfg.IdleLock <= 0 {
+		return nil
+	}
+	left := m.u.cfg.IdleLock - m.idleFor()
+	return m.u.after(max(min(idleEvery, left), time.Millisecond), idleMsg{})
+}
+
+func (m *root) idleFor() time.Duration { return m.u.cfg.Now().Round(0).Sub(m.idleSince.Round(0)) }
+
+func (m *root) idle() tea.Cmd {
+	if m.u.session == nil {
+		m.idleSince = m.u.cfg.Now() // nothing is open that could be locked
+	}
+	if m.u.session != nil && m.idleFor() >= m.u.cfg.IdleLock {
+		why := "locked after " + idleWords(m.u.cfg.IdleLock) + " without a key"
+		return tea.Batch(m.lock(why), m.idleLater())
+	}
+	return m.idleLater()
+}
+
+func idleWords(d time.Duration) string {
+	if d >= time.Minute {
+		return count(int(d/time.Minute), "minute", "minutes")
+	}
+	return count(int(d/time.Second), "second", "seconds")
+}
+
+// switchTo shows a section.
+func (m *root) switchTo(i int) tea.Cmd {
+	m.open = i
+	m.u.onSide = false
+	return m.sections[i].refresh(m.u)
+}
+
+// View draws the frame that belongs to the state. It is called after every
+// message, most of which change nothing that is drawn.
+func (m *root) View() tea.View {
+	if !m.fresh {
+		m.frame = m.draw()
+		m.fresh = true
+	}
+	v := tea.NewView(m.frame)
+	v.Cursor = m.cursor
+	v.AltScreen = true
+	v.WindowTitle = "tacenda"
+	if m.u.cfg.Mouse {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
+	return v
+}
+
+func (m *root) draw() string {
+	u := m.u
+	m.cursor = nil
+	m.before, m.dialogs = m.dialogs, m.before[:0]
+	switch {
+	case m.quitting || u.w <= 0 || u.h <= 0:
+		return ""
+	case m.tooSmall():
+		lines := words(u, "too small: "+strconv.Itoa(u.w)+"x"+strconv.Itoa(u.h)+", need 40x10", u.w)
+		return strings.Join(lines[:min(len(lines), u.h)], "\n")
+	}
+	lines := m.compose()
+	return strings.Join(lines, "\n")
+}
