@@ -36,11 +36,8 @@ func BenchmarkSealing(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer v.Close()
-	scratch, err := secret.New(valueFrameSize(64))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer scratch.Destroy()
+	var mem room
+	defer mem.destroy()
 	drafts := make([]Draft, n)
 	for i := range drafts {
 		drafts[i] = Draft{
@@ -59,7 +56,7 @@ func BenchmarkSealing(b *testing.B) {
 				if err != nil {
 					return err
 				}
-				if _, err := p.create(e, d, scratch); err != nil {
+				if _, err := p.create(e, d, &mem); err != nil {
 					return err
 				}
 			}

@@ -11,7 +11,6 @@ import (
 
 	"tacenda/internal/audit"
 	"tacenda/keyring"
-	"tacenda/keyring/secret"
 	"tacenda/store"
 )
 
@@ -278,25 +277,18 @@ func (p *project) copyObjects(k kind, to *project) error {
 // copySecrets copies secrets with their values to another project of this
 // session. A copy is a new secret, of version 1.
 func (p *project) copySecrets(entries []entry, to *project) error {
-	buf, err := secret.New(valueFrameSize(MaxValue))
-	if err != nil {
-		return err
-	}
-	defer buf.Destroy()
-	scratch, err := secret.New(valueFrameSize(MaxValue))
-	if err != nil {
-		return err
-	}
-	defer scratch.Destroy()
+	var from, into room
+	defer from.destroy()
+	defer into.destroy()
 	for _, e := range entries {
-		if err := p.copySecret(e, to, buf, scratch); err != nil {
+		if err := p.copySecret(e, to, &from, &into); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *project) copySecret(e entry, to *project, buf, scratch *secret.Bytes) error {
+func (p *project) copySecret(e entry, to *project, from, into *room) error {
 	r, err := p.decodeSecret(e)
 	if err != nil {
 		return err
@@ -307,13 +299,8 @@ func (p *project) copySecret(e entry, to *project, buf, scratch *secret.Bytes) e
 	}
 	now := p.s.v.opts.Now().Unix()
 	r.Created, r.Updated, r.Author, r.Version, r.ValueVersion = now, now, p.s.v.actor, 1, 1
-	err = buf.Use(func(b []byte) error {
-		value, err := p.valueFrame(e, b)
-		if err != nil {
-			return err
-		}
-		defer secret.Wipe(value)
-		target.value, err = to.putValue(target.id, value, scratch)
+	err = p.useValue(e, from, func(_, value []byte) error {
+		target.value, err = to.putValue(target.id, value, into)
 		return err
 	})
 	if err != nil {

@@ -176,17 +176,14 @@ func (r *rekey) project(ctx context.Context, from *project, epoch uint64) error 
 	if err := to.putName(from.name); err != nil {
 		return err
 	}
-	buf, err := secret.New(valueFrameSize(MaxValue))
-	if err != nil {
-		return err
-	}
-	defer buf.Destroy()
+	var mem room
+	defer mem.destroy()
 	for _, k := range objectKinds {
 		if k == kindName {
 			continue
 		}
 		err := from.each(k, func(e entry, content []byte) error {
-			if err := r.object(from, to, e, content, buf); err != nil {
+			if err := r.object(from, to, e, content, &mem); err != nil {
 				return err
 			}
 			return r.step(ctx)
@@ -203,7 +200,7 @@ func (r *rekey) project(ctx context.Context, from *project, epoch uint64) error 
 }
 
 // object reseals one object, and its value when it is a secret, as it is.
-func (r *rekey) object(from, to *project, e entry, content []byte, buf *secret.Bytes) error {
+func (r *rekey) object(from, to *project, e entry, content []byte, mem *room) error {
 	name, err := objectName(e.kind, content)
 	if err != nil {
 		return err
@@ -214,21 +211,12 @@ func (r *rekey) object(from, to *project, e entry, content []byte, buf *secret.B
 	}
 	moved := entry{id: id, kind: e.kind}
 	if e.kind == kindSecret {
-		err := buf.Use(func(b []byte) error {
-			key, record, err := from.read(kindValue, e.id, e.value)
-			if err != nil {
-				return err
-			}
-			frame, err := from.keys.openRecord(kindValue, key, record, b[:0])
-			if err != nil {
-				return fmt.Errorf("the value of %s: %w", name, err)
-			}
-			defer secret.Wipe(frame)
+		err := from.useValue(e, mem, func(frame, _ []byte) error {
 			moved.value, err = to.seal(kindValue, id, frame)
 			return err
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("resealing %s: %w", name, err)
 		}
 	}
 	return to.put(moved, content)

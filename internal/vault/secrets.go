@@ -7,7 +7,6 @@ import (
 
 	"tacenda/internal/audit"
 	"tacenda/keyring"
-	"tacenda/keyring/secret"
 )
 
 // decodeSecret opens the record of a secret that an entry names.
@@ -77,12 +76,9 @@ func (v *Vault) CreateSecret(ctx context.Context, project string, d Draft) (Secr
 	if err := d.check(); err != nil {
 		return out, err
 	}
-	scratch, err := secret.New(valueFrameSize(d.Value.Len()))
-	if err != nil {
-		return out, err
-	}
-	defer scratch.Destroy()
-	err = v.update(ctx, func(s *session) error {
+	var mem room
+	defer mem.destroy()
+	err := v.update(ctx, func(s *session) error {
 		p, err := s.gate(project, PermManage)
 		if err != nil {
 			return err
@@ -94,7 +90,7 @@ func (v *Vault) CreateSecret(ctx context.Context, project string, d Draft) (Secr
 		if found {
 			return &ExistsError{Project: project, Names: []string{d.Name}}
 		}
-		r, err := p.create(e, d, scratch)
+		r, err := p.create(e, d, &mem)
 		if err != nil {
 			return err
 		}
@@ -106,7 +102,7 @@ func (v *Vault) CreateSecret(ctx context.Context, project string, d Draft) (Secr
 }
 
 // create puts a draft where e says that there is nothing, or replaces what is there.
-func (p *project) create(e entry, d Draft, scratch *secret.Bytes) (secretRecord, error) {
+func (p *project) create(e entry, d Draft, mem *room) (secretRecord, error) {
 	now := p.s.v.opts.Now().Unix()
 	r := secretRecord{
 		Name: d.Name, Description: d.Description, Created: now, Updated: now, Author: p.s.v.actor,
@@ -115,15 +111,19 @@ func (p *project) create(e entry, d Draft, scratch *secret.Bytes) (secretRecord,
 	if d.LLMSafe {
 		r.Flags |= flagLLMSafe
 	}
-	err := d.Value.Use(func(value []byte) (err error) {
-		r.Hint = Hint(value)
-		e.value, err = p.putValue(e.id, value, scratch)
-		return err
-	})
-	if err != nil {
+	if err := p.setValue(&e, &r, d.Value, mem); err != nil {
 		return r, err
 	}
 	return r, p.putSecret(e, &r)
+}
+
+// setValue seals a new value, and gives the secret its hint.
+func (p *project) setValue(e *entry, r *secretRecord, v Value, mem *room) error {
+	return v.Use(func(value []byte) (err error) {
+		r.Hint = Hint(value)
+		e.value, err = p.putValue(e.id, value, mem)
+		return err
+	})
 }
 
 func (p *project) putSecret(e entry, r *secretRecord) error {
@@ -189,17 +189,9 @@ func (v *Vault) EditSecret(ctx context.Context, project, name string, edit Edit)
 
 func (p *project) edit(e entry, r *secretRecord, edit Edit) error {
 	if edit.Value != nil {
-		scratch, err := secret.New(valueFrameSize(edit.Value.Len()))
-		if err != nil {
-			return err
-		}
-		defer scratch.Destroy()
-		err = edit.Value.Use(func(value []byte) (err error) {
-			r.Hint = Hint(value)
-			e.value, err = p.putValue(e.id, value, scratch)
-			return err
-		})
-		if err != nil {
+		var mem room
+		defer mem.destroy()
+		if err := p.setValue(&e, r, edit.Value, &mem); err != nil {
 			return err
 		}
 		r.ValueVersion++

@@ -10,6 +10,8 @@ import (
 
 	"tacenda/internal/vault"
 	"tacenda/internal/vaulttest"
+	"tacenda/keyring"
+	"tacenda/keyring/secret"
 	"tacenda/store"
 )
 
@@ -59,12 +61,25 @@ func (r records) with(key string, value []byte) records {
 // small is a vault with two projects that hold the same names.
 type small struct {
 	key    vaulttest.Key
+	root   rootOpener                   // the slots have tests of their own; this one costs nothing to try
 	values map[string]map[string]string // project, name
 }
 
 func newSmall(t testing.TB, e store.Engine) (small, *vault.Vault) {
-	s := small{vaulttest.NewKey(t), map[string]map[string]string{project: {}, "other": {}}}
-	v := vaulttest.On(t, e, s.key, vault.Options{})
+	s := small{key: vaulttest.NewKey(t), values: map[string]map[string]string{project: {}, "other": {}}}
+	create := func(fill func(store.Tx) error) (store.Engine, error) { return e, e.Update(ctx, fill) }
+	slots := func(id vault.ID, root *secret.Bytes) ([]*keyring.Slot, error) {
+		err := root.Use(func(b []byte) error { s.root = bytes.Clone(b); return nil })
+		if err != nil {
+			return nil, err
+		}
+		return s.key.Slots(id, root)
+	}
+	v, err := vault.Create(ctx, create, slots, project, vault.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
 	if err := v.CreateProject(ctx, "other"); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +96,7 @@ func newSmall(t testing.TB, e store.Engine) (small, *vault.Vault) {
 // whether anything was noticed.
 func (s small) verdict(t *testing.T, what string, r records) (noticed bool) {
 	t.Helper()
-	v, err := vault.Open(ctx, r.engine(t), s.key.Openers(t), vault.Options{})
+	v, err := vault.Open(ctx, r.engine(t), []keyring.Unlocker{s.root}, vault.Options{})
 	if err != nil {
 		wantKnown(t, what, err)
 		return true

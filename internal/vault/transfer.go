@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"tacenda/internal/audit"
-	"tacenda/keyring/secret"
 )
 
 // CloneSecrets copies secrets to another project: same name, value, description
@@ -93,22 +92,18 @@ func (v *Vault) ImportSecrets(ctx context.Context, project string, drafts []Draf
 	var result ImportResult
 	drafts = slices.Clone(drafts)
 	slices.SortFunc(drafts, func(a, b Draft) int { return strings.Compare(a.Name, b.Name) })
-	largest, err := checkDrafts(drafts)
-	if err != nil {
+	if err := checkDrafts(drafts); err != nil {
 		return result, err
 	}
-	scratch, err := secret.New(valueFrameSize(largest))
-	if err != nil {
-		return result, err
-	}
-	defer scratch.Destroy()
-	err = v.update(ctx, func(s *session) error {
+	var mem room
+	defer mem.destroy()
+	err := v.update(ctx, func(s *session) error {
 		result = ImportResult{Created: []string{}, Overwritten: []string{}, Skipped: []string{}}
 		p, err := s.gate(project, PermManage)
 		if err != nil {
 			return err
 		}
-		if err := p.importDrafts(ctx, drafts, mode, scratch, &result); err != nil {
+		if err := p.importDrafts(ctx, drafts, mode, &mem, &result); err != nil {
 			return err
 		}
 		p.event(audit.Overwritten, "", result.Overwritten...)
@@ -118,23 +113,21 @@ func (v *Vault) ImportSecrets(ctx context.Context, project string, drafts []Draf
 	return result, err
 }
 
-// checkDrafts refuses malformed and doubled drafts; it returns the length of
-// the longest value.
-func checkDrafts(sorted []Draft) (largest int, err error) {
+// checkDrafts refuses malformed and doubled drafts.
+func checkDrafts(sorted []Draft) error {
 	for i := range sorted {
 		d := &sorted[i]
 		if err := d.check(); err != nil {
-			return 0, err
+			return err
 		}
 		if i > 0 && sorted[i-1].Name == d.Name {
-			return 0, fmt.Errorf("%w import: %s is there twice", ErrInvalid, d.Name)
+			return fmt.Errorf("%w import: %s is there twice", ErrInvalid, d.Name)
 		}
-		largest = max(largest, d.Value.Len())
 	}
-	return largest, nil
+	return nil
 }
 
-func (p *project) importDrafts(ctx context.Context, drafts []Draft, mode ImportMode, scratch *secret.Bytes, result *ImportResult) error {
+func (p *project) importDrafts(ctx context.Context, drafts []Draft, mode ImportMode, mem *room, result *ImportResult) error {
 	var exist []string
 	for _, d := range drafts {
 		if err := ctx.Err(); err != nil {
@@ -151,12 +144,12 @@ func (p *project) importDrafts(ctx context.Context, drafts []Draft, mode ImportM
 			result.Skipped = append(result.Skipped, d.Name)
 		case found:
 			result.Overwritten = append(result.Overwritten, d.Name)
-			if err := p.overwrite(e, d, scratch); err != nil {
+			if err := p.overwrite(e, d, mem); err != nil {
 				return err
 			}
 		case exist == nil:
 			result.Created = append(result.Created, d.Name)
-			if _, err := p.create(e, d, scratch); err != nil {
+			if _, err := p.create(e, d, mem); err != nil {
 				return err
 			}
 		}
@@ -169,17 +162,12 @@ func (p *project) importDrafts(ctx context.Context, drafts []Draft, mode ImportM
 
 // overwrite gives an existing secret the value of a draft, and its description
 // when it has one. Its settings stay.
-func (p *project) overwrite(e entry, d Draft, scratch *secret.Bytes) error {
+func (p *project) overwrite(e entry, d Draft, mem *room) error {
 	r, err := p.decodeSecret(e)
 	if err != nil {
 		return err
 	}
-	err = d.Value.Use(func(value []byte) (err error) {
-		r.Hint = Hint(value)
-		e.value, err = p.putValue(e.id, value, scratch)
-		return err
-	})
-	if err != nil {
+	if err := p.setValue(&e, &r, d.Value, mem); err != nil {
 		return err
 	}
 	if d.Description != "" {

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"tacenda/internal/audit"
-	"tacenda/keyring/secret"
 )
 
 // verifier collects all damage instead of stopping at the first.
@@ -16,7 +15,7 @@ type verifier struct {
 	s        *session
 	damage   []Damage
 	known    map[string]bool // engine keys that belong to the vault
-	buf      *secret.Bytes
+	mem      room
 	progress func(done, total int)
 	done     int
 	total    int
@@ -26,20 +25,16 @@ type verifier struct {
 // every value into guarded memory, and lists ALL damage. The error is one that
 // kept it from looking.
 func (v *Vault) Verify(ctx context.Context, progress func(done, total int)) ([]Damage, error) {
-	buf, err := secret.New(valueFrameSize(MaxValue))
-	if err != nil {
-		return nil, err
-	}
-	defer buf.Destroy()
 	if progress == nil {
 		progress = func(int, int) {}
 	}
-	var found []Damage
-	err = v.view(ctx, func(s *session) error {
+	found := []Damage{}
+	err := v.view(ctx, func(s *session) error {
 		if err := s.owner(); err != nil {
 			return err
 		}
-		c := &verifier{s: s, known: map[string]bool{}, buf: buf, progress: progress, damage: []Damage{}}
+		c := &verifier{s: s, known: map[string]bool{}, progress: progress, damage: []Damage{}}
+		defer c.mem.destroy()
 		if err := c.run(ctx); err != nil {
 			return err
 		}
@@ -162,12 +157,7 @@ func (c *verifier) object(p *project, e entry) {
 		return
 	}
 	c.know(recordKey(p.ref.ID, p.ref.Prefix, kindValue, e.id[:]))
-	err = c.buf.Use(func(b []byte) error {
-		value, err := p.valueFrame(e, b)
-		secret.Wipe(value)
-		return err
-	})
-	if err != nil {
+	if err := p.useValue(e, &c.mem, func(_, _ []byte) error { return nil }); err != nil {
 		c.report(where, err)
 	}
 	c.done++
