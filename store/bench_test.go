@@ -1,3 +1,5 @@
+//go:build unix
+
 package store_test
 
 import (
@@ -6,7 +8,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
+	"time"
 
 	"tacenda/store"
 )
@@ -49,32 +53,67 @@ func benchSizes(b *testing.B, run func(b *testing.B, e *store.Bolt, n int)) {
 	}
 }
 
-// BenchmarkFdatasync4K is the floor under BenchmarkUpdate: the least that can
-// be made durable.
-func BenchmarkFdatasync4K(b *testing.B) {
+// A floor writes 4 KiB and makes them durable: the least that a change can cost.
+type floor struct {
+	f   *os.File
+	buf []byte
+	n   int64
+}
+
+func newFloor(b *testing.B) *floor {
 	f, err := os.Create(place(b))
-	if err != nil {
-		b.Fatal(err)
+	do(b, err)
+	b.Cleanup(func() { f.Close() })
+	_, err = f.Write(make([]byte, 64*4096)) // allocated before, as bbolt's pages are
+	do(b, err)
+	do(b, f.Sync())
+	return &floor{f: f, buf: make([]byte, 4096)}
+}
+
+func (f *floor) write(b *testing.B) {
+	f.n++
+	f.buf[0]++
+	_, err := f.f.WriteAt(f.buf, f.n%64*4096)
+	do(b, err)
+	do(b, dataSync(f.f))
+}
+
+func BenchmarkFdatasync4K(b *testing.B) {
+	f := newFloor(b)
+	for b.Loop() {
+		f.write(b)
 	}
-	defer f.Close()
-	buf := make([]byte, 4096)
-	for i := range 64 { // allocated before, as bbolt's pages are
-		if _, err := f.WriteAt(buf, int64(i)*4096); err != nil {
-			b.Fatal(err)
+}
+
+// BenchmarkUpdateRatio is BenchmarkUpdate and BenchmarkUpdateOne between
+// writes of the floor, and reports the ratios of their medians: a busy machine
+// slows all of them.
+func BenchmarkUpdateRatio(b *testing.B) {
+	benchSizes(b, func(b *testing.B, e *store.Bolt, n int) {
+		f := newFloor(b)
+		var floors, sixes, ones []time.Duration
+		took := func(list *[]time.Duration, fn func()) {
+			start := time.Now()
+			fn()
+			*list = append(*list, time.Since(start))
 		}
-	}
-	if err := f.Sync(); err != nil {
-		b.Fatal(err)
-	}
-	for i := 0; b.Loop(); i++ {
-		buf[0]++
-		if _, err := f.WriteAt(buf, int64(i%64)*4096); err != nil {
-			b.Fatal(err)
+		for i := uint64(0); b.Loop(); i++ {
+			took(&floors, func() { f.write(b) })
+			took(&sixes, func() {
+				do(b, e.Update(b.Context(), func(tx store.Tx) error { return change(tx, i, uint64(n)) }))
+			})
+			took(&ones, func() {
+				do(b, e.Update(b.Context(), func(tx store.Tx) error { return tx.Put(benchKey(i*7919%uint64(n)), f.buf[:recordValue]) }))
+			})
 		}
-		if err := dataSync(f); err != nil {
-			b.Fatal(err)
+		median := func(list []time.Duration) float64 {
+			slices.Sort(list)
+			return float64(list[len(list)/2])
 		}
-	}
+		b.ReportMetric(median(floors)/1000, "µs-floor")
+		b.ReportMetric(median(sixes)/median(floors), "x-six-records")
+		b.ReportMetric(median(ones)/median(floors), "x-one-record")
+	})
 }
 
 // change is an ordinary change: the two records of a secret and an index page,

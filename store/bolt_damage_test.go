@@ -153,6 +153,7 @@ func childMutations(args []string) error {
 // tried in other processes, because the failures would end this one.
 // STORE_TEST_MUTATIONS sets how many there are.
 func TestMutations(t *testing.T) {
+	t.Parallel()
 	total := 2000
 	if s := os.Getenv("STORE_TEST_MUTATIONS"); s != "" {
 		if _, err := fmt.Sscan(s, &total); err != nil {
@@ -195,6 +196,7 @@ func TestMutations(t *testing.T) {
 // TestCycles: pages that refer to each other in a circle, or to one page twice,
 // end a search, a range and a check. The pages are right in every other way.
 func TestCycles(t *testing.T) {
+	t.Parallel()
 	path := inMemory(t)
 	layered(t, path)
 	image, err := os.ReadFile(path)

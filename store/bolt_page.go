@@ -151,7 +151,7 @@ func (p *pages) node(id uint64) (*oneNode, error) {
 	n := &oneNode{leaf: flags == flagLeaf, pages: uint64(r.size / pageSize)}
 	if n.leaf {
 		err = r.leaf(count, func(e element) error {
-			if e.flags != 0 || e.size == 0 {
+			if !e.isRecord() {
 				return damaged("page %d holds what is no record", id)
 			}
 			if n.first == nil {
@@ -260,8 +260,8 @@ func (r region) element(i int) ([]byte, error) {
 // value's size bytes follow the key: both must be behind the elements.
 func (r region) key(count, i int, pos, keySize uint32, valueSize int64) ([]byte, error) {
 	off := pageHeader + int64(i)*elementSize + int64(pos)
-	if keySize == 0 || off < pageHeader+int64(count)*elementSize || off+int64(keySize)+valueSize > r.size {
-		return nil, damaged("page %d refers to bytes outside of it", r.id)
+	if keySize == 0 || keySize > MaxKey || off < pageHeader+int64(count)*elementSize || off+int64(keySize)+valueSize > r.size {
+		return nil, damaged("page %d has a key of %d bytes, or refers to bytes outside of it", r.id, keySize)
 	}
 	return r.bytes(off, int64(keySize))
 }
@@ -273,6 +273,8 @@ type element struct {
 	size  int64  // of the value
 	value []byte // nil when it is beyond the region's head
 }
+
+func (e element) isRecord() bool { return e.flags == 0 && e.size > 0 && e.size <= MaxValue }
 
 // leaf calls fn for each of count elements, in an order that it checks.
 func (r region) leaf(count int, fn func(element) error) error {

@@ -24,6 +24,7 @@ import (
 // what a scrub was to remove.
 
 func TestPowerLoss(t *testing.T) {
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")

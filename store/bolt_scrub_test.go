@@ -37,6 +37,7 @@ func traces(t *testing.T, path string, value []byte) (n int) {
 // replaced or deleted, and after one that did not ask it does: the test sees what
 // it looks for.
 func TestScrub(t *testing.T) {
+	t.Parallel()
 	for _, records := range []int{0, 3, 300, 3000} { // within the root page; on one leaf; in two levels; in three
 		for _, size := range []int{50, 700, 5_000, 200_000} {
 			t.Run(fmt.Sprintf("%d records, %d bytes", records, size), func(t *testing.T) {
@@ -83,6 +84,7 @@ func wantTraces(t *testing.T, path string, value []byte, want bool) {
 
 // TestScrubLarge: when most of a file is free it is rewritten, and shrinks.
 func TestScrubLarge(t *testing.T) {
+	t.Parallel()
 	path := place(t)
 	b := create(t, path, oneTry, func(tx store.Tx) error {
 		for i := range uint64(60) {
@@ -112,6 +114,7 @@ func TestScrubLarge(t *testing.T) {
 // TestWithoutResidue: files that are made whole never hold what was replaced on
 // the way, nor does a copy.
 func TestWithoutResidue(t *testing.T) {
+	t.Parallel()
 	old, now := ciphertext(1, 3000), ciphertext(2, 3000)
 	fill := func(tx store.Tx) error {
 		do(t, tx.Put([]byte("k"), old))

@@ -84,7 +84,7 @@ func (t *tree) readRecords(bucket []byte) error {
 		return nil
 	}
 	return t.inline(bucket, func(e element) error {
-		if e.flags != 0 || e.size == 0 {
+		if !e.isRecord() {
 			return damaged("its root page holds what is no record")
 		}
 		return nil
