@@ -342,4 +342,4 @@ func TestBadRecipients(t *testing.T) {
 	}
 }
 
-func flipLower(c byte) string { return strings.ToLower(flip(byte(strings.ToUpper(string(c))[0]))) }
+func flipLower(c byte) string { return strings.ToLower(flip(strings.ToUpper(string(c))[0])) }

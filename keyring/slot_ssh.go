@@ -133,8 +133,9 @@ func newSSHIdentity(pub ssh.PublicKey) (*identity, error) {
 			return nil, errors.New("is an RSA key of less than 2048 bits")
 		}
 		return &identity{kind: KindSSHRSA, shape: rsaShape, recipient: sshText(pub)}, nil
+	default:
+		return nil, fmt.Errorf("is of type %s, which cannot decrypt; only ed25519 and RSA keys can", pub.Type())
 	}
-	return nil, fmt.Errorf("is of type %s, which cannot decrypt; only ed25519 and RSA keys can", pub.Type())
 }
 
 func sshPublicKey(key any) (ssh.PublicKey, error) {

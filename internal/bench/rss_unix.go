@@ -15,7 +15,7 @@ func peakKiB(s *os.ProcessState) int64 {
 		return 0
 	}
 	if runtime.GOOS == "darwin" {
-		return int64(usage.Maxrss) / 1024
+		return int64(usage.Maxrss) / 1024 //nolint:unconvert // it is an int32 on 32-bit systems
 	}
-	return int64(usage.Maxrss)
+	return int64(usage.Maxrss) //nolint:unconvert // the same
 }

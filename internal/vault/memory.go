@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -145,9 +146,7 @@ func (s *seen) merge(now seen) seen {
 		out.Owner, out.Counter, out.Roster = s.Owner, s.Counter, s.Roster
 	}
 	out.Projects = make(map[ID]projectSeen, len(s.Projects)+len(now.Projects))
-	for id, p := range s.Projects {
-		out.Projects[id] = p
-	}
+	maps.Copy(out.Projects, s.Projects)
 	for id, p := range now.Projects {
 		if known, ok := out.Projects[id]; !ok || p.newer(known) {
 			out.Projects[id] = p

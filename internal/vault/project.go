@@ -142,7 +142,7 @@ func (s *session) open(ref *projectRef, keys *projectKeys, name string) (*projec
 	if err != nil {
 		return nil, err
 	}
-	d := digest(sha256.Sum256(raw))
+	d := sha256.Sum256(raw)
 	m, err := parseManifest(s.v.id, ref, raw, s.known.verified(ref, d))
 	if err != nil {
 		return nil, fmt.Errorf("project %s: %w", name, err)

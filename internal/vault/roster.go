@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"slices"
 
 	"tacenda/internal/audit"
 	"tacenda/keyring"
@@ -231,14 +230,6 @@ func sealSigned(body any, label string, by *signer) ([]byte, error) {
 		return nil, err
 	}
 	return keyring.Marshal(signed{Body: b, Signature: sig})
-}
-
-func (r *roster) project(id ID) *projectRef {
-	i := slices.IndexFunc(r.Projects, func(p projectRef) bool { return p.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return &r.Projects[i]
 }
 
 // signer signs with an Ed25519 key whose seed stays in guarded memory.

@@ -195,7 +195,7 @@ func (c *verifier) granted(key, value []byte) bool {
 	if key[0] != keyGrant {
 		return false
 	}
-	d := digest(sha256.Sum256(value))
+	d := sha256.Sum256(value)
 	return slices.ContainsFunc(c.s.roster.Projects, func(ref projectRef) bool {
 		return slices.ContainsFunc(ref.Grants, func(g grantRef) bool { return g.Digest == d })
 	})
