@@ -128,7 +128,7 @@ func (a *app) restore(ctx context.Context, path string, yes bool) error {
 		return err
 	}
 	defer engine.Close()
-	if err := vault.Restored(ctx, engine, a.stateDir()); err != nil {
+	if err := backup.Restored(a.stateDir()); err != nil {
 		return err
 	}
 	p.end()

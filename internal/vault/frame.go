@@ -34,7 +34,7 @@ func valueFrameSize(n int) int {
 	return (l + mask) &^ mask
 }
 
-// fill writes a frame around content to dst, whose length is the frame's.
+// fillFrame writes a frame around content to dst, whose length is the frame's.
 func fillFrame(dst, content []byte) {
 	binary.BigEndian.PutUint32(dst, uint32(len(content)))
 	n := copy(dst[frameHeader:], content)

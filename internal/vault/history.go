@@ -3,7 +3,9 @@ package vault
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,15 +116,15 @@ func (v *Vault) Head(ctx context.Context, project string) (string, error) {
 // through that earlier Head; otherwise it returns ErrDamaged, or ErrInvalid for
 // a head that is none.
 func (v *Vault) VerifyHistory(ctx context.Context, project, head string) error {
-	want, hash, ok := strings.Cut(head, ":")
-	if head != "" && (!ok || len(hash) != 2*len(audit.Hash{})) {
+	want, hash, err := parseHead(head)
+	if err != nil {
 		return fmt.Errorf("%w head %s: it has the form LENGTH:HASH, as audit --head prints it", ErrInvalid, quote(head))
 	}
 	return v.view(ctx, func(s *session) error {
-		n, passed := 0, head == "" || want == "0"
+		n, passed := uint64(0), want == 0
 		err := s.history(project, func(_ audit.Event, h audit.Hash) {
 			n++
-			if want == fmt.Sprint(n) && hash == hex.EncodeToString(h[:]) {
+			if want == n && hash == h {
 				passed = true
 			}
 		})
@@ -134,6 +136,22 @@ func (v *Vault) VerifyHistory(ctx context.Context, project, head string) error {
 		}
 		return nil
 	})
+}
+
+// parseHead reads LENGTH:HASH; an empty head is length 0.
+func parseHead(head string) (n uint64, hash audit.Hash, err error) {
+	if head == "" {
+		return 0, hash, nil
+	}
+	length, text, _ := strings.Cut(head, ":")
+	if n, err = strconv.ParseUint(length, 10, 64); err != nil {
+		return 0, hash, err
+	}
+	sum, err := hex.DecodeString(text)
+	if err != nil || len(sum) != len(hash) || n == 0 && audit.Hash(sum) != (audit.Hash{}) {
+		return 0, hash, errors.New("malformed")
+	}
+	return n, audit.Hash(sum), nil
 }
 
 // Stamp changes with every change of a project, or of the vault's roster for the

@@ -176,7 +176,7 @@ func projectKeysAAD(vaultID ID, ref *projectRef) []byte {
 
 // openProjectKeys opens what sealProjectKeys sealed, after checking it against the roster.
 func openProjectKeys(vaultID ID, s *keyring.Sealer, ref *projectRef, record []byte) (*projectKeys, error) {
-	if record == nil || sha256.Sum256(record) != ref.Keys {
+	if len(record) == 0 || sha256.Sum256(record) != ref.Keys {
 		return nil, fmt.Errorf("%w: the keys of a project are not the ones that were written", ErrDamaged)
 	}
 	keys, err := secret.New(projectKeysSize)

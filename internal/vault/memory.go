@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"tacenda/keyring"
 )
@@ -21,6 +23,7 @@ type seen struct {
 	Counter  uint64             `cbor:"2,keyasint"`
 	Roster   digest             `cbor:"3,keyasint"`
 	Projects map[ID]projectSeen `cbor:"4,keyasint"`
+	Past     [][]byte           `cbor:"5,keyasint,omitempty"` // owner keys before this one, by the roster's successions
 }
 
 type projectSeen struct {
@@ -37,8 +40,9 @@ const maxMemory = 8 << 20
 // guards against what others do to the vault, not against who can write here.
 type memory struct {
 	dir    string // empty: nothing is remembered
-	forget bool   // take the vault as it is: --accept-rollback
+	forget bool   // take the vault as it is, once: --accept-rollback
 	note   func(string)
+	last   seen // what this process saw itself, wherever it may or may not write
 }
 
 func (m *memory) path(id ID) string {
@@ -48,13 +52,14 @@ func (m *memory) path(id ID) string {
 // read returns what is remembered of a vault, or an empty memory.
 func (m *memory) read(id ID) *seen {
 	if m.dir == "" || m.forget {
-		return &seen{}
+		return &m.last
 	}
 	s, err := readSeen(m.path(id))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		m.note(fmt.Sprintf("what this machine remembers of the vault cannot be read, so an older copy would not be noticed: %v", err))
 	}
-	return s
+	merged := s.merge(m.last)
+	return &merged
 }
 
 func readSeen(path string) (*seen, error) {
@@ -85,7 +90,11 @@ func readSeen(path string) (*seen, error) {
 // without fsync: a memory that is lost in a crash is an older one, never a wrong
 // one. A failure is a note, never an error.
 func (m *memory) remember(id ID, now seen) {
-	if m.dir == "" || now.Counter == 0 {
+	if now.Counter == 0 {
+		return
+	}
+	m.last = m.last.merge(now)
+	if m.dir == "" {
 		return
 	}
 	if old, err := readSeen(m.path(id)); err == nil && !m.forget && old.covers(now) {
@@ -93,7 +102,9 @@ func (m *memory) remember(id ID, now seen) {
 	}
 	if err := m.write(id, now); err != nil {
 		m.note(fmt.Sprintf("cannot remember the state of the vault, so an older copy will not be noticed: %v", err))
+		return
 	}
+	m.forget = false
 }
 
 func (m *memory) write(id ID, now seen) error {
@@ -143,7 +154,7 @@ func (s *seen) covers(now seen) bool {
 func (s *seen) merge(now seen) seen {
 	out := now
 	if s.Counter > now.Counter {
-		out.Owner, out.Counter, out.Roster = s.Owner, s.Counter, s.Roster
+		out.Owner, out.Counter, out.Roster, out.Past = s.Owner, s.Counter, s.Roster, s.Past
 	}
 	out.Projects = make(map[ID]projectSeen, len(s.Projects)+len(now.Projects))
 	maps.Copy(out.Projects, s.Projects)
@@ -153,6 +164,13 @@ func (s *seen) merge(now seen) seen {
 		}
 	}
 	return out
+}
+
+// owned tells whether this key owned the vault, now or before, as far as this
+// machine knows; one that knows nothing believes everything.
+func (s *seen) owned(key []byte) bool {
+	return s.Counter == 0 || bytes.Equal(s.Owner, key) ||
+		slices.ContainsFunc(s.Past, func(p []byte) bool { return bytes.Equal(p, key) })
 }
 
 // verified tells whether a project's manifest with this digest was checked on

@@ -88,15 +88,55 @@ func (s *session) find(name string) (*project, error) {
 		case err != nil:
 			damage = err
 		case got == name:
-			return s.open(ref, keys, name)
+			return s.openNamed(ref, keys, name)
 		default:
 			s.release(keys)
 		}
+	}
+	if damage == nil {
+		damage = s.checkNames()
 	}
 	if damage != nil {
 		return nil, damage
 	}
 	return nil, fmt.Errorf("project %s: %w", name, ErrNotFound)
+}
+
+// checkNames proves that no project hides behind an older name: before somebody
+// is told that there is none, and before its name is given away.
+func (s *session) checkNames() error {
+	for i := range s.roster.Projects {
+		ref := &s.roster.Projects[i]
+		if s.opened[ref.ID] != nil {
+			continue
+		}
+		keys, name, err := s.named(ref)
+		if err != nil {
+			return err
+		}
+		if _, err := s.openNamed(ref, keys, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openNamed opens the project that projectName found, and holds that name
+// against its page: an older name record, or one made with the read key alone,
+// opens as well, and would lead to another project.
+func (s *session) openNamed(ref *projectRef, keys *projectKeys, name string) (*project, error) {
+	p, err := s.open(ref, keys, name)
+	if err != nil {
+		return nil, err
+	}
+	e, found, err := p.lookup(kindName, "")
+	if err != nil {
+		return nil, err
+	}
+	if !found || e.record != s.v.names[ref.ID].record {
+		return nil, fmt.Errorf("%w: the name of project %s is not the one that was written", ErrDamaged, name)
+	}
+	return p, nil
 }
 
 // named opens a project's keys and reads its name.

@@ -74,12 +74,16 @@ func (s *session) addKeys(ref *projectRef) (*projectKeys, error) {
 		return nil, err
 	}
 	raw, err := sealProjectKeys(s.v.id, s.v.root, ref, keys.keys)
+	if err == nil {
+		ref.Keys = sha256.Sum256(raw)
+		keys.ref = *ref
+		err = s.tx.Put(projectKeysKey(ref.ID), raw)
+	}
 	if err != nil {
+		keys.destroy()
 		return nil, err
 	}
-	ref.Keys = sha256.Sum256(raw)
-	keys.ref = *ref
-	return keys, s.tx.Put(projectKeysKey(ref.ID), raw)
+	return keys, nil
 }
 
 // adopt begins an empty epoch of a project.
@@ -131,7 +135,7 @@ func (v *Vault) Projects(ctx context.Context) ([]Project, error) {
 			if err != nil {
 				return err
 			}
-			p, err := s.open(ref, keys, name)
+			p, err := s.openNamed(ref, keys, name)
 			if err != nil {
 				return err
 			}
@@ -275,7 +279,8 @@ func (p *project) copyObjects(k kind, to *project) error {
 }
 
 // copySecrets copies secrets with their values to another project of this
-// session. A copy is a new secret, of version 1.
+// session. A copy is a new secret, of version 1, or the next version of the one
+// that it replaces.
 func (p *project) copySecrets(entries []entry, to *project) error {
 	var from, into room
 	defer from.destroy()
@@ -293,12 +298,20 @@ func (p *project) copySecret(e entry, to *project, from, into *room) error {
 	if err != nil {
 		return err
 	}
-	target, _, err := to.lookup(kindSecret, r.Name)
+	target, found, err := to.lookup(kindSecret, r.Name)
 	if err != nil {
 		return err
 	}
 	now := p.s.v.opts.Now().Unix()
 	r.Created, r.Updated, r.Author, r.Version, r.ValueVersion = now, now, p.s.v.actor, 1, 1
+	if found {
+		// Whoever saw what is replaced must meet a conflict: versions never repeat.
+		old, err := to.decodeSecret(target)
+		if err != nil {
+			return err
+		}
+		r.Created, r.Version, r.ValueVersion = old.Created, old.Version+1, old.ValueVersion+1
+	}
 	err = p.useValue(e, from, func(_, value []byte) error {
 		target.value, err = to.putValue(target.id, value, into)
 		return err

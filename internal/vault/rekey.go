@@ -29,13 +29,18 @@ type rekey struct {
 // newRekey prepares a change of keys from what old reads to what dst will hold.
 // floor is a roster counter and, for each project, an epoch that the new ones
 // must exceed.
-func (s *session) newRekey(dst store.Tx, floor *seen, progress func(done, total int)) (*rekey, error) {
+func (s *session) newRekey(dst store.Tx, floor *seen, progress func(done, total int)) (_ *rekey, err error) {
 	root, err := secret.Random(keyring.KeySize)
 	if err != nil {
 		return nil, err
 	}
 	next := newVault(nil, s.v.opts)
-	next.id, next.engine = s.v.id, nil
+	next.id = s.v.id
+	defer func() {
+		if err != nil {
+			next.Close()
+		}
+	}()
 	if err := next.adoptNew(root, s.v.actor); err != nil {
 		return nil, err
 	}
@@ -144,7 +149,7 @@ func (r *rekey) count() ([]*project, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := r.old.open(ref, keys, name)
+		p, err := r.old.openNamed(ref, keys, name)
 		if err != nil {
 			return nil, err
 		}
@@ -252,8 +257,11 @@ func (r *rekey) history(ctx context.Context, from, to *project) error {
 // changeKeys gives the vault new keys throughout, wrapped for the slots that
 // choose picks or makes out of the present ones.
 func (v *Vault) changeKeys(ctx context.Context, progress func(done, total int), action audit.Action, choose func([]*keyring.Slot) ([]*keyring.Slot, string, error)) error {
+	// Nobody may come between the commit and the new keys.
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	var next *Vault
-	err := v.update(ctx, func(s *session) error {
+	err := v.locked(ctx, v.engine.Update, func(s *session) error {
 		if err := s.owner(); err != nil {
 			return err
 		}
@@ -317,15 +325,11 @@ func (s *session) replace(ctx context.Context, r *rekey, slots []*keyring.Slot, 
 	if err := r.new.flush(); err != nil {
 		return err
 	}
-	// The old session has nothing left to write.
-	s.opened, s.rosterChanged = map[ID]*project{}, false
 	return s.tx.Scrub()
 }
 
-// become takes over the keys of next.
+// become takes over the keys of next; the caller holds the lock.
 func (v *Vault) become(next *Vault) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	v.root.Destroy()
 	v.signs.destroy()
 	for _, k := range v.keys {
@@ -337,10 +341,16 @@ func (v *Vault) become(next *Vault) {
 
 // RestoreInto writes what this vault, a backup, holds into dst, an empty engine,
 // under new keys. state is the directory of this machine's rollback memory:
-// what it saw is exceeded, so that every machine takes the restored vault for
-// newer. Call Restored once dst stands in its place.
+// what it saw is exceeded, so that this machine, and every other that saw no
+// owner key newer than the backup's, takes the restored vault for newer; the
+// rest need --accept-rollback once, as the backup's owner cannot be appointed by
+// a later one. Keys that were removed since the backup open the vault again.
+// Call Restored once dst stands in its place.
 func (v *Vault) RestoreInto(ctx context.Context, dst store.Tx, state string, progress func(done, total int)) error {
 	floor := (&memory{dir: state, note: v.opts.Note}).read(v.id)
+	if !v.opts.AcceptRollback && !floor.owned(v.owner) {
+		return fmt.Errorf("%w: the backup has the owner %s, whom this machine never knew as the vault's", ErrRollback, Fingerprint(v.owner))
+	}
 	return v.view(ctx, func(s *session) error {
 		if err := s.owner(); err != nil {
 			return err
@@ -358,28 +368,22 @@ func (v *Vault) RestoreInto(ctx context.Context, dst store.Tx, state string, pro
 			return err
 		}
 		r.new.event(audit.Restored, "", "vault")
-		return r.new.flush()
+		if err := r.new.flush(); err != nil {
+			return err
+		}
+		v.restored = r.new.seen
+		return nil
 	})
 }
 
-// Restored makes this machine remember the vault in e, which was just restored
-// here by an owner, whatever it remembered before.
-func Restored(ctx context.Context, e store.Engine, state string) error {
-	v := newVault(e, Options{})
-	var now seen
-	err := e.View(ctx, func(tx store.Tx) error {
-		s := v.begin(tx, &seen{})
-		if err := s.load(); err != nil {
-			return err
-		}
-		now = s.seen
-		return nil
-	})
-	if err != nil {
-		return err
-	}
+// Restored makes this machine remember what RestoreInto wrote, whatever it
+// remembered before. It does not look at the file, which others may have
+// changed since.
+func (v *Vault) Restored(state string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	var failed error
 	m := &memory{dir: state, forget: true, note: func(text string) { failed = errors.New(text) }}
-	m.remember(v.id, now)
+	m.remember(v.id, v.restored)
 	return failed
 }

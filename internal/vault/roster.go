@@ -20,6 +20,7 @@ const (
 	maxProjects    = 1 << 16
 	maxMembers     = 1 << 12
 	maxSuccessions = 64
+	maxRoster      = 4 << 20 // bytes: some 25,000 projects; decoding takes up to 70 times as much
 )
 
 const magic = "tacenda vault"
@@ -128,6 +129,9 @@ func parseRoster(vaultID ID, data []byte, verified bool) (*roster, error) {
 	if data == nil {
 		return nil, fmt.Errorf("%w: the roster is missing", ErrDamaged)
 	}
+	if len(data) > maxRoster {
+		return nil, fmt.Errorf("%w: the roster is out of bounds", ErrDamaged)
+	}
 	var s signed
 	var r roster
 	if err := keyring.Unmarshal(data, &s); err != nil {
@@ -179,6 +183,15 @@ func (r *roster) follows(known []byte) bool {
 		}
 	}
 	return bytes.Equal(known, r.Owner)
+}
+
+// past are the owner keys before the present one.
+func (r *roster) past() [][]byte {
+	var out [][]byte
+	for _, s := range r.Successions {
+		out = append(out, s.Old)
+	}
+	return out
 }
 
 // seal encodes and signs the roster with the owner key of v.

@@ -101,7 +101,7 @@ func (v *Vault) CreateSecret(ctx context.Context, project string, d Draft) (Secr
 	return out, err
 }
 
-// create puts a draft where e says that there is nothing, or replaces what is there.
+// create puts a draft where e says that there is nothing.
 func (p *project) create(e entry, d Draft, mem *room) (secretRecord, error) {
 	now := p.s.v.opts.Now().Unix()
 	r := secretRecord{
@@ -277,6 +277,9 @@ func distinct(names []string) ([]string, error) {
 	return sorted, nil
 }
 
+// maxAhead bounds what is reserved on a manifest's word.
+const maxAhead = 1 << 17
+
 // Secrets lists a project's secrets by name. No value is opened.
 func (v *Vault) Secrets(ctx context.Context, project string) ([]Secret, error) {
 	var records []secretRecord
@@ -285,7 +288,7 @@ func (v *Vault) Secrets(ctx context.Context, project string) ([]Secret, error) {
 		if err != nil {
 			return err
 		}
-		records = make([]secretRecord, 0, p.manifest.Secrets)
+		records = make([]secretRecord, 0, min(p.manifest.Secrets, maxAhead))
 		return p.each(kindSecret, func(_ entry, content []byte) error {
 			r, err := parseSecretRecord(content)
 			if err != nil {

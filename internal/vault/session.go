@@ -83,7 +83,7 @@ func (s *session) useRoster(raw []byte) error {
 	if err := s.known.checkRoster(c.roster, d); err != nil {
 		return err
 	}
-	s.seen = seen{Owner: c.roster.Owner, Counter: c.roster.Counter, Roster: d, Projects: map[ID]projectSeen{}}
+	s.seen = seen{Owner: c.roster.Owner, Counter: c.roster.Counter, Roster: d, Projects: map[ID]projectSeen{}, Past: c.roster.past()}
 	s.roster = c.roster.clone()
 	return nil
 }
@@ -108,6 +108,9 @@ func (s *session) slots() ([]*keyring.Slot, error) {
 			return nil, err
 		}
 		slots = append(slots, slot)
+	}
+	if n := passphrases(slots); n > maxPassphrases { // each costs whoever types one a derivation
+		return nil, fmt.Errorf("%w: the roster lists %d passphrases", ErrDamaged, n)
 	}
 	return slots, nil
 }
@@ -173,7 +176,7 @@ func (s *session) flush() error {
 	if err != nil {
 		return err
 	}
-	s.seen.Owner, s.seen.Counter, s.seen.Roster = s.roster.Owner, s.roster.Counter, sha256.Sum256(raw)
+	s.seen.Owner, s.seen.Counter, s.seen.Roster, s.seen.Past = s.roster.Owner, s.roster.Counter, sha256.Sum256(raw), s.roster.past()
 	return s.tx.Put(rosterKey(), raw)
 }
 

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -28,11 +29,8 @@ type SlotInfo struct {
 // checkSlots holds a vault's slots to the rules: at most 32, of them 4
 // passphrases, and never the desktop's keyring alone.
 func checkSlots(slots []*keyring.Slot) error {
-	passphrases, lasting := 0, 0
+	lasting := 0
 	for _, s := range slots {
-		if s.Kind == keyring.KindPassphrase {
-			passphrases++
-		}
 		if s.Kind != keyring.KindOSKeyring {
 			lasting++
 		}
@@ -40,7 +38,7 @@ func checkSlots(slots []*keyring.Slot) error {
 	switch {
 	case len(slots) > maxSlots:
 		return fmt.Errorf("%w: a vault has at most %d keys", ErrInvalid, maxSlots)
-	case passphrases > maxPassphrases:
+	case passphrases(slots) > maxPassphrases:
 		return fmt.Errorf("%w: a vault has at most %d passphrases", ErrInvalid, maxPassphrases)
 	case lasting == 0:
 		return fmt.Errorf("%w: a vault needs a passphrase, a recipient or a recovery key; the desktop's keyring alone would not survive the desktop", ErrInvalid)
@@ -69,15 +67,18 @@ func (v *Vault) Slots(ctx context.Context) ([]SlotInfo, error) {
 
 // AddSlot adds the slot that build makes out of the root key.
 func (v *Vault) AddSlot(ctx context.Context, build func(vaultID ID, root *secret.Bytes) (*keyring.Slot, error)) error {
+	slot, owner, err := v.buildSlot(build)
+	if err != nil {
+		return err
+	}
 	return v.update(ctx, func(s *session) error {
 		if err := s.owner(); err != nil {
 			return err
 		}
-		slots, err := s.slots()
-		if err != nil {
-			return err
+		if !bytes.Equal(owner, v.owner) {
+			return fmt.Errorf("adding the key %s: %w: the vault's keys were rotated", slot.Label, ErrConflict)
 		}
-		slot, err := build(v.id, v.root)
+		slots, err := s.slots()
 		if err != nil {
 			return err
 		}
@@ -87,6 +88,19 @@ func (v *Vault) AddSlot(ctx context.Context, build func(vaultID ID, root *secret
 		s.event(audit.KeyAdded, "", slot.Label)
 		return s.putSlot(slot)
 	})
+}
+
+// buildSlot makes a slot before any transaction begins: deriving from a
+// passphrase takes half a second, and a desktop's keyring may ask a person. It
+// also returns the owner key that belongs to the root key in the slot.
+func (v *Vault) buildSlot(build func(vaultID ID, root *secret.Bytes) (*keyring.Slot, error)) (*keyring.Slot, []byte, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return nil, nil, errClosed
+	}
+	slot, err := build(v.id, v.root)
+	return slot, v.owner, err
 }
 
 // checkNewSlot holds a slot that is to be added to the rules.
@@ -186,13 +200,13 @@ func (s *session) dropSlot(id string) (*keyring.Slot, error) {
 // ReplaceSlot puts the slot that build makes in the place of another, and makes
 // every key anew: a passphrase that was changed must not open what comes later.
 func (v *Vault) ReplaceSlot(ctx context.Context, id string, build func(vaultID ID, root *secret.Bytes) (*keyring.Slot, error), progress func(done, total int)) error {
+	// It holds the present root key; the change of keys puts the new one in.
+	slot, _, err := v.buildSlot(build)
+	if err != nil {
+		return err
+	}
 	return v.changeKeys(ctx, progress, audit.Rotated, func(slots []*keyring.Slot) ([]*keyring.Slot, string, error) {
 		i, err := pick(slots, id)
-		if err != nil {
-			return nil, "", err
-		}
-		// Wrapped for the old root key here, and for the new one by the change of keys.
-		slot, err := build(v.id, v.root)
 		if err != nil {
 			return nil, "", err
 		}
@@ -228,4 +242,13 @@ func (v *Vault) Backup(ctx context.Context, w io.Writer) (int64, error) {
 		return 0, fmt.Errorf("%w: this vault's engine makes its own backups", store.ErrReadOnly)
 	}
 	return c.CopyTo(ctx, w)
+}
+
+func passphrases(slots []*keyring.Slot) (n int) {
+	for _, s := range slots {
+		if s.Kind == keyring.KindPassphrase {
+			n++
+		}
+	}
+	return n
 }

@@ -344,7 +344,7 @@ func TestRestoreIsNewerThanWhatItReplaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := vault.Restored(ctx, restored, state); err != nil {
+	if err := old.Restored(state); err != nil {
 		t.Fatal(err)
 	}
 	w, err := vault.Open(ctx, restored, key.Openers(t), vault.Options{State: state})

@@ -110,7 +110,10 @@ func (v *Vault) ImportSecrets(ctx context.Context, project string, drafts []Draf
 		p.event(audit.Imported, "", result.Created...)
 		return nil
 	})
-	return result, err
+	if err != nil {
+		return ImportResult{}, err
+	}
+	return result, nil
 }
 
 // checkDrafts refuses malformed and doubled drafts.

@@ -47,15 +47,16 @@ type Vault struct {
 	actor  string // label of the slot that opened it
 	memory *memory
 
-	mu      sync.Mutex
-	closed  bool
-	root    *secret.Bytes
-	owner   []byte  // public half of the owner key
-	signs   *signer // the owner key, once something was to be signed
-	cache   rosterCache
-	keys    map[ID]*projectKeys // of projects used so far, in the epoch last seen
-	names   map[ID]knownName
-	keyseal *keyring.Sealer // opens the keys of projects
+	mu       sync.Mutex
+	closed   bool
+	root     *secret.Bytes
+	owner    []byte  // public half of the owner key
+	signs    *signer // the owner key, once something was to be signed
+	cache    rosterCache
+	keys     map[ID]*projectKeys // of projects used so far, in the epoch last seen
+	names    map[ID]knownName
+	restored seen            // what RestoreInto wrote
+	keyseal  *keyring.Sealer // opens the keys of projects
 }
 
 // rosterCache spares the check of a signature when the bytes are the same ones.
@@ -298,6 +299,11 @@ func (v *Vault) update(ctx context.Context, fn func(*session) error) error {
 func (v *Vault) run(ctx context.Context, engine func(context.Context, func(store.Tx) error) error, fn func(*session) error) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	return v.locked(ctx, engine, fn)
+}
+
+// locked is run for who holds the lock.
+func (v *Vault) locked(ctx context.Context, engine func(context.Context, func(store.Tx) error) error, fn func(*session) error) error {
 	if v.closed {
 		return errClosed
 	}

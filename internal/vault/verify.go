@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -14,7 +15,8 @@ import (
 type verifier struct {
 	s        *session
 	damage   []Damage
-	known    map[string]bool // engine keys that belong to the vault
+	known    map[string]bool   // engine keys that belong to the vault
+	events   map[string]uint64 // and how many events begin with this: a manifest may claim any number
 	mem      room
 	progress func(done, total int)
 	done     int
@@ -33,7 +35,7 @@ func (v *Vault) Verify(ctx context.Context, progress func(done, total int)) ([]D
 		if err := s.owner(); err != nil {
 			return err
 		}
-		c := &verifier{s: s, known: map[string]bool{}, progress: progress, damage: []Damage{}}
+		c := &verifier{s: s, known: map[string]bool{}, events: map[string]uint64{string([]byte{keyEvent}): s.roster.Events}, progress: progress, damage: []Damage{}}
 		defer c.mem.destroy()
 		if err := c.run(ctx); err != nil {
 			return err
@@ -57,9 +59,6 @@ func (c *verifier) run(ctx context.Context) error {
 		if _, err := c.s.slot(ref); err != nil {
 			c.report(fmt.Sprintf("slot %x", ref.ID[:4]), err)
 		}
-	}
-	for seq := range r.Events {
-		c.know(eventKey(seq))
 	}
 	if err := c.s.follow(func(audit.Event, audit.Hash) {}); err != nil {
 		c.report("history of the vault", err)
@@ -129,9 +128,7 @@ func (c *verifier) project(ctx context.Context, p *project) error {
 	if counts[kindSecret] != m.Secrets || counts[kindTool] != m.Tools || counts[kindInstruction] != m.Instructions {
 		c.report("project "+p.name, fmt.Errorf("%w: its manifest counts other numbers of records than its pages list", ErrDamaged))
 	}
-	for seq := range m.Events {
-		c.know(recordKey(p.ref.ID, p.ref.Prefix, kindEvent, seqID(seq)))
-	}
+	c.events[string(recordKey(p.ref.ID, p.ref.Prefix, kindEvent, nil))] = m.Events
 	if err := p.follow(func(audit.Event, audit.Hash) {}); err != nil {
 		c.report("history of project "+p.name, err)
 	}
@@ -170,11 +167,17 @@ func (c *verifier) object(p *project, e entry) {
 // put them there.
 func (c *verifier) strays() error {
 	return c.s.tx.Range(nil, func(key, value []byte) error {
-		if !c.known[string(key)] && !c.announced(key) && !c.granted(key, value) {
+		if !c.known[string(key)] && !c.event(key) && !c.announced(key) && !c.granted(key, value) {
 			c.report(fmt.Sprintf("record %x", key[:min(len(key), 8)]), fmt.Errorf("%w: nothing refers to it", ErrDamaged))
 		}
 		return nil
 	})
+}
+
+// event tells whether a record is an event that the roster or a manifest counts.
+func (c *verifier) event(key []byte) bool {
+	n := len(key) - 8
+	return n > 0 && binary.BigEndian.Uint64(key[n:]) < c.events[string(key[:n])]
 }
 
 // announced tells whether a record belongs to an epoch that is being written.
