@@ -103,3 +103,26 @@ func MemoryOf(dir string, id ID) map[ID]projectSeen {
 	s, _ := readSeen((&memory{dir: dir}).path(id))
 	return s.Projects
 }
+
+// PutObject writes a tool or an instruction as the format has it.
+func (v *Vault) PutObject(project, what, name, text string) error {
+	k := kindTool
+	if what == kindInstruction.String() {
+		k = kindInstruction
+	}
+	return v.update(context.Background(), func(s *session) error {
+		p, err := s.gate(project, PermManage|PermUse)
+		if err != nil {
+			return err
+		}
+		e, _, err := p.lookup(k, name)
+		if err != nil {
+			return err
+		}
+		content, err := keyring.Marshal(objectRecord{Name: name, Text: text, Created: 1, Updated: 1, Author: "test", Version: 1})
+		if err != nil {
+			return err
+		}
+		return p.put(e, content)
+	})
+}
