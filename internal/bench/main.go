@@ -84,18 +84,12 @@ func run(ctx context.Context, out io.Writer, only string, rounds int, peers bool
 	return nil
 }
 
-// sample is one run of one command.
-type sample struct {
-	wall time.Duration
-	rss  int64 // KiB, of the largest process
-}
-
 func (b *bench) measure(ctx context.Context, g group) error {
 	commands, err := g.commands(ctx, b)
 	if err != nil {
 		return err
 	}
-	samples := make([][]sample, len(commands))
+	samples := make([][]time.Duration, len(commands))
 	for round := range g.rounds + 1 {
 		for i, c := range commands {
 			s, err := b.once(ctx, c.argv)
@@ -112,35 +106,33 @@ func (b *bench) measure(ctx context.Context, g group) error {
 }
 
 // once runs one process with its output thrown away, and fails when it fails.
-func (b *bench) once(ctx context.Context, argv []string) (sample, error) {
+func (b *bench) once(ctx context.Context, argv []string) (time.Duration, error) {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = b.env
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
-		return sample{}, fmt.Errorf("%w: %s", err, strings.TrimSpace(errs.String()))
+		return 0, fmt.Errorf("%w: %s", err, strings.TrimSpace(errs.String()))
 	}
-	return sample{time.Since(start), peakKiB(cmd.ProcessState)}, nil
+	return time.Since(start), nil
 }
 
-func (b *bench) report(g group, commands []command, samples [][]sample) {
+func (b *bench) report(g group, commands []command, samples [][]time.Duration) {
 	fmt.Fprintf(b.out, "\n%s: %s (%d rounds in turn)\n\n", g.name, g.about, g.rounds)
-	fmt.Fprintf(b.out, "%-34s %10s %10s %10s %16s %8s %s\n", "command", "median ms", "min", "p90", "ratio (p25-p75)", "peak MiB", "goal")
+	fmt.Fprintf(b.out, "%-34s %10s %10s %10s %18s  %s\n", "command", "median ms", "min", "p90", "ratio (p25-p75)", "goal")
 	for i, c := range commands {
 		walls := make([]float64, len(samples[i]))
 		ratios := make([]float64, len(samples[i]))
-		var peak int64
 		for r, s := range samples[i] {
-			walls[r] = float64(s.wall.Microseconds()) / 1000
-			ratios[r] = float64(s.wall) / float64(samples[0][r].wall)
-			peak = max(peak, s.rss)
+			walls[r] = float64(s.Microseconds()) / 1000
+			ratios[r] = float64(s) / float64(samples[0][r])
 		}
 		slices.Sort(walls)
 		slices.Sort(ratios)
-		fmt.Fprintf(b.out, "%-34s %10.2f %10.2f %10.2f %16s %8.1f %s\n", c.name,
+		fmt.Fprintf(b.out, "%-34s %10.2f %10.2f %10.2f %18s  %s\n", c.name,
 			at(walls, 0.5), walls[0], at(walls, 0.9),
-			fmt.Sprintf("%.2f (%.2f-%.2f)", at(ratios, 0.5), at(ratios, 0.25), at(ratios, 0.75)), float64(peak)/1024, c.goal)
+			fmt.Sprintf("%.2f (%.2f-%.2f)", at(ratios, 0.5), at(ratios, 0.25), at(ratios, 0.75)), c.goal)
 	}
 }
 

@@ -102,7 +102,7 @@ func TestNoResidue(t *testing.T) {
 			continue
 		}
 		gone++
-		if files := h.traces(record[len(record)-64:len(record)-32]); len(files) > 0 {
+		if files := h.traces(record[len(record)-64 : len(record)-32]); len(files) > 0 {
 			t.Errorf("the old record %x still stands in %v", key, files)
 		}
 	}
@@ -114,7 +114,7 @@ func TestNoResidue(t *testing.T) {
 		if !isSealed(key) {
 			continue
 		}
-		if files := h.traces(record[len(record)-64:len(record)-32]); len(files) > 0 {
+		if files := h.traces(record[len(record)-64 : len(record)-32]); len(files) > 0 {
 			t.Errorf("after a rotation the old record %x still stands in %v", key, files)
 		}
 	}

@@ -46,7 +46,7 @@ func (s *session) gate(name string, need Permission) (*project, error) {
 	held := s.held(p.ref)
 	switch {
 	case held == 0:
-		return nil, fmt.Errorf("project %s: %w", name, ErrNotFound)
+		return nil, fmt.Errorf("project %s: %w", name, ErrNoProject)
 	case held&need != need:
 		return nil, fmt.Errorf("%w: project %s needs %v", ErrDenied, name, (need &^ held).Strings())
 	}

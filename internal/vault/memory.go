@@ -173,6 +173,17 @@ func (s *seen) owned(key []byte) bool {
 		slices.ContainsFunc(s.Past, func(p []byte) bool { return bytes.Equal(p, key) })
 }
 
+// foreignError is the ErrRollback of a vault whose owner the remembered owner
+// did not appoint: it may be older or newer, but it is another line.
+type foreignError struct{ got, known string }
+
+func (e *foreignError) Error() string {
+	return fmt.Sprintf("not the vault that this machine knows: its owner is %s, and not %s; it was restored or rotated elsewhere, or replaced", e.got, e.known)
+}
+
+// Unwrap makes it an ErrRollback.
+func (e *foreignError) Unwrap() error { return ErrRollback }
+
 // verified tells whether a project's manifest with this digest was checked on
 // this machine, under the key that the roster names now.
 func (s *seen) verified(ref *projectRef, d digest) bool {
@@ -187,7 +198,7 @@ func (s *seen) checkRoster(r *roster, d digest) error {
 		return nil
 	}
 	if !r.follows(s.Owner) {
-		return fmt.Errorf("%w: the vault has the owner %s, this machine knows it with %s", ErrRollback, Fingerprint(r.Owner), Fingerprint(s.Owner))
+		return &foreignError{got: Fingerprint(r.Owner), known: Fingerprint(s.Owner)}
 	}
 	if r.Counter < s.Counter {
 		return fmt.Errorf("%w: its roster has the number %d, this machine saw %d", ErrRollback, r.Counter, s.Counter)

@@ -99,7 +99,7 @@ func (s *session) find(name string) (*project, error) {
 	if damage != nil {
 		return nil, damage
 	}
-	return nil, fmt.Errorf("project %s: %w", name, ErrNotFound)
+	return nil, fmt.Errorf("project %s: %w", name, ErrNoProject)
 }
 
 // checkNames proves that no project hides behind an older name: before somebody

@@ -14,6 +14,8 @@ import (
 var (
 	// ErrNotFound: a project, secret or slot does not exist, or the caller may not know that it does.
 	ErrNotFound = errors.New("not found")
+	// ErrNoProject is the ErrNotFound of a project.
+	ErrNoProject = fmt.Errorf("%w", ErrNotFound)
 	// ErrExists: the name is taken.
 	ErrExists = errors.New("already exists")
 	// ErrDenied: the caller lacks a permission.

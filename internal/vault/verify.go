@@ -17,6 +17,7 @@ type verifier struct {
 	damage   []Damage
 	known    map[string]bool   // engine keys that belong to the vault
 	events   map[string]uint64 // and how many events begin with this: a manifest may claim any number
+	skipped  [][]byte          // prefixes of projects that cannot be opened
 	mem      room
 	progress func(done, total int)
 	done     int
@@ -78,6 +79,13 @@ func (c *verifier) run(ctx context.Context) error {
 	return c.strays()
 }
 
+// skip reports a project that cannot be opened: what it holds cannot be told
+// from strays, and is neither.
+func (c *verifier) skip(where string, ref *projectRef, err error) {
+	c.report(where, err)
+	c.skipped = append(c.skipped, projectPrefix(ref.ID))
+}
+
 func (c *verifier) know(key []byte) { c.known[string(key)] = true }
 
 func (c *verifier) open(ref *projectRef) *project {
@@ -85,7 +93,7 @@ func (c *verifier) open(ref *projectRef) *project {
 	where := fmt.Sprintf("project %x", ref.ID[:4])
 	keys, err := c.s.keysOf(ref)
 	if err != nil {
-		c.report(where, err)
+		c.skip(where, ref, err)
 		return nil
 	}
 	name, err := c.s.projectName(ref, keys)
@@ -95,7 +103,7 @@ func (c *verifier) open(ref *projectRef) *project {
 	}
 	p, err := c.s.open(ref, keys, name)
 	if err != nil {
-		c.report("project "+name, err)
+		c.skip("project "+name, ref, err)
 		return nil
 	}
 	c.know(recordKey(ref.ID, ref.Prefix, kindManifest, nil))
@@ -167,8 +175,8 @@ func (c *verifier) object(p *project, e entry) {
 // put them there.
 func (c *verifier) strays() error {
 	return c.s.tx.Range(nil, func(key, value []byte) error {
-		if !c.known[string(key)] && !c.event(key) && !c.announced(key) && !c.granted(key, value) {
-			c.report(fmt.Sprintf("record %x", key[:min(len(key), 8)]), fmt.Errorf("%w: nothing refers to it", ErrDamaged))
+		if !c.known[string(key)] && !c.event(key) && !c.announced(key) && !c.granted(key, value) && !c.beyond(key) {
+			c.report(fmt.Sprintf("record %x", key), fmt.Errorf("%w: nothing refers to it", ErrDamaged))
 		}
 		return nil
 	})
@@ -178,6 +186,11 @@ func (c *verifier) strays() error {
 func (c *verifier) event(key []byte) bool {
 	n := len(key) - 8
 	return n > 0 && binary.BigEndian.Uint64(key[n:]) < c.events[string(key[:n])]
+}
+
+// beyond tells whether a record belongs to a project that cannot be opened.
+func (c *verifier) beyond(key []byte) bool {
+	return slices.ContainsFunc(c.skipped, func(p []byte) bool { return bytes.HasPrefix(key, p) })
 }
 
 // announced tells whether a record belongs to an epoch that is being written.
