@@ -3,6 +3,7 @@ package resolver
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -108,7 +109,8 @@ func needsOf(chain []Filter) need {
 // lacks returns those needs that value does not meet.
 func lacks(value []byte, n need) need {
 	var missing need
-	if n&noNUL != 0 && holdsNUL(value) {
+	// A loop, where bytes.IndexByte would take the value into vector registers: see move.
+	if n&noNUL != 0 && slices.Contains(value, 0) {
 		missing |= noNUL
 	}
 	if n&isUTF8 != 0 && !utf8.Valid(value) {
@@ -118,15 +120,6 @@ func lacks(value []byte, n need) need {
 		missing |= isXML
 	}
 	return missing
-}
-
-func holdsNUL(value []byte) bool {
-	for _, c := range value {
-		if c == 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // whyUnfit explains a lack without a word about where in the value it is.
@@ -159,7 +152,7 @@ func validXML(p []byte) bool {
 const hexDigits = "0123456789abcdef"
 
 // encodeJSON escapes what RFC 8259 wants escaped and also what YAML 1.2 does not allow or does not keep inside double
-// quotes: DEL and the C1 controls, the line separators that YAML 1.1 folds into a space, the byte order mark and the
+// quotes: DEL and the C1 controls, the line separators that YAML 1.1 takes for line ends, the byte order mark and the
 // two noncharacters. All of these have four hexadecimal digits, which \u means in both languages.
 func encodeJSON(_ *stage, dst, src []byte, last bool) (wrote, read int) {
 	for len(dst)-wrote >= maxUnit && read < len(src) {

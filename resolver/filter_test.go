@@ -220,7 +220,7 @@ func FuzzChain(f *testing.F) {
 		f.Add([]byte(v), []byte{byte(i), byte(i + 1), byte(i / 2)}, byte(i))
 	}
 	for room := range byte(17) { // sh cuts characters where its room ends, and json must put them together
-		f.Add([]byte(strings.Repeat("é中🔑\u2028", 20)), []byte{1, 0}, room)
+		f.Add([]byte(strings.Repeat("é中🔑\u0085", 20)), []byte{1, 0}, room)
 	}
 	f.Fuzz(func(t *testing.T, value, filters []byte, room byte) {
 		var chain []Filter

@@ -1,7 +1,6 @@
 package resolver
 
 import (
-	"fmt"
 	"io"
 	"strings"
 )
@@ -16,14 +15,7 @@ func (t *Template) Preview(w io.Writer, hint func(name string) (string, bool), a
 		return err
 	}
 	out := output{w: w, buf: make([]byte, maxOutput)}
-	for {
-		err := s.next()
-		if err == io.EOF {
-			return out.flush()
-		}
-		if err != nil {
-			return fmt.Errorf("reading the template again: %w", err)
-		}
+	for s.next() {
 		if err := out.write(s.text); err != nil {
 			return err
 		}
@@ -40,6 +32,10 @@ func (t *Template) Preview(w io.Writer, hint func(name string) (string, bool), a
 			return err
 		}
 	}
+	if err := s.readAgain(); err != nil {
+		return err
+	}
+	return out.flush()
 }
 
 // shown is what stands for a secret in a preview.

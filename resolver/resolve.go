@@ -118,14 +118,7 @@ func (r *resolving) run() error {
 		return err
 	}
 	var holes int64
-	for {
-		err := s.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("reading the template again: %w", err)
-		}
+	for s.next() {
 		if err := r.out.write(s.text); err != nil {
 			return err
 		}
@@ -138,6 +131,9 @@ func (r *resolving) run() error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := s.readAgain(); err != nil {
+		return err
 	}
 	if s.size != r.t.size || holes != r.t.holes {
 		return ErrChanged

@@ -301,6 +301,34 @@ func TestWiped(t *testing.T) {
 	}
 }
 
+// TestWipedBehindText has a long text behind the last value: while it is written, the value is gone from the output.
+func TestWipedBehindText(t *testing.T) {
+	w := &lateReader{}
+	value := bytes.Repeat([]byte("v"), 2*maxValue) // too long to be kept
+	if err := scan(t, "{{A}}"+strings.Repeat("x", 2*maxOutput)).Resolve(w, lookup{"A": value}); err != nil {
+		t.Fatal(err)
+	}
+	if w.writes < 2 || w.found {
+		t.Errorf("%d writes; the value was there at the last: %v", w.writes, w.found)
+	}
+}
+
+// lateReader looks at what it was given first when it is given more.
+type lateReader struct {
+	first  []byte
+	writes int
+	found  bool
+}
+
+func (l *lateReader) Write(p []byte) (int, error) {
+	if l.writes++; l.writes == 1 {
+		l.first = p
+	} else {
+		l.found = bytes.Contains(l.first, []byte("v"))
+	}
+	return len(p), nil
+}
+
 // failingLater opens the long value B twice and then no more.
 type failingLater struct{ opened map[string]int }
 

@@ -59,20 +59,16 @@ func Scan(src io.ReadSeeker, o Options) (*Template, error) {
 	s := newScanner(src, t.buf)
 	s.nearMisses, s.known = true, o.Known
 	var misses bool
-	for {
-		err := s.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading the template: %w", err)
-		}
+	for s.next() {
 		misses = misses || s.why != ""
 		if s.kind == hole {
 			if err := t.add(&s.hole); err != nil {
 				return nil, err
 			}
 		}
+	}
+	if s.err != nil {
+		return nil, fmt.Errorf("reading the template: %w", s.err)
 	}
 	t.size = s.size
 	if misses {
@@ -169,18 +165,20 @@ func (t *Template) list(why func(*scanner) string) (Problems, error) {
 		return ps, err
 	}
 	s.positions, s.nearMisses, s.known = true, true, t.o.Known
-	for {
-		err := s.next()
-		if err == io.EOF {
-			return ps, nil
-		}
-		if err != nil {
-			return ps, fmt.Errorf("reading the template again: %w", err)
-		}
+	for s.next() {
 		if w := why(s); w != "" {
 			ps.add(func() Problem { return t.problem(s, w) })
 		}
 	}
+	return ps, s.readAgain()
+}
+
+// readAgain is what went wrong with the source in a later pass.
+func (s *scanner) readAgain() error {
+	if s.err == nil {
+		return nil
+	}
+	return fmt.Errorf("reading the template again: %w", s.err)
 }
 
 func (t *Template) problem(s *scanner, why string) Problem {

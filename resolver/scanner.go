@@ -27,6 +27,7 @@ type scanner struct {
 	buf      []byte
 	pos, end int  // buf[pos:end] is read but not yet in a token
 	eof      bool // buf[:end] ends the input
+	err      error
 	size     int64
 	prev     byte // the byte before buf[pos]
 
@@ -47,16 +48,16 @@ func newScanner(r io.Reader, buf []byte) *scanner {
 	return &scanner{r: r, buf: buf, line: 1, col: 1}
 }
 
-// next moves to the next token and returns io.EOF behind the last. Other errors are the reader's.
-func (s *scanner) next() error {
+// next moves to the next token. It is false behind the last, and when the reader failed, which err then says.
+func (s *scanner) next() bool {
 	s.move(s.raw)
 	if s.size == 0 && !s.eof {
-		if err := s.fill(); err != nil {
-			return err
+		if !s.fill() {
+			return false
 		}
 		if s.nearMisses && looksUTF16(s.buf[:min(s.end, maxPlaceholder)]) {
 			s.take(0, near, 0, "this is UTF-16: placeholders are found in UTF-8 text only")
-			return nil
+			return true
 		}
 	}
 	from := 0 // buf[pos:pos+from] is known to pass through
@@ -77,20 +78,17 @@ func (s *scanner) next() error {
 			}
 			if v == yes {
 				s.take(at, k, n, why)
-				return nil
+				return true
 			}
 		case s.eof: // half an opening, and no more to come
 			at++
 		}
 		if at > 0 {
 			s.take(at, none, 0, "")
-			return nil
+			return true
 		}
-		if s.eof {
-			return io.EOF
-		}
-		if err := s.fill(); err != nil {
-			return err
+		if s.eof || !s.fill() {
+			return false
 		}
 		from = 0
 	}
@@ -99,18 +97,14 @@ func (s *scanner) next() error {
 // match decides what the opening at the start of b opens.
 func (s *scanner) match(b []byte) (n int, k kind, why string, v verdict) {
 	n, v = parse(b, !s.eof, &s.hole)
-	switch v {
-	case short:
-		return 0, none, "", short
-	case yes:
-		if s.hole.escapes > 0 {
-			return n, literal, "", yes
-		}
+	switch {
+	case v == yes && s.hole.escapes > 0:
+		return n, literal, "", yes
+	case v == yes:
 		why, v = s.threeBraces(b, n)
 		return n, hole, why, v
-	}
-	if !s.nearMisses {
-		return 0, none, "", no
+	case v == short || !s.nearMisses:
+		return 0, none, "", v
 	}
 	l, n, v := parseLoose(b, !s.eof)
 	if v == yes {
@@ -164,16 +158,16 @@ func (s *scanner) move(p []byte) {
 }
 
 // fill moves what is left to the front of the block and reads until the block is full or the input ends. There is
-// always room: what is left is at most an unfinished placeholder.
-func (s *scanner) fill() error {
+// always room: what is left is at most an unfinished placeholder. It is false when the reader failed.
+func (s *scanner) fill() bool {
 	s.text, s.raw = nil, nil
 	left := copy(s.buf, s.buf[s.pos:s.end])
 	n, err := io.ReadFull(s.r, s.buf[left:])
 	s.pos, s.end = 0, left+n
 	s.size += int64(n)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		s.eof = true
-		return nil
+	if s.eof = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); s.eof {
+		return true
 	}
-	return err
+	s.err = err
+	return err == nil
 }

@@ -20,16 +20,12 @@ type Occurrence struct {
 // Walk calls fn for each placeholder and near miss in the text, in order, and stops at fn's first error, which it
 // returns. Other errors come from r. Of the options, Escape is not used.
 func Walk(r io.Reader, o Options, fn func(Occurrence) error) error {
-	s := newScanner(r, make([]byte, blockSize))
+	return walk(newScanner(r, make([]byte, blockSize)), o, fn)
+}
+
+func walk(s *scanner, o Options, fn func(Occurrence) error) error {
 	s.positions, s.nearMisses, s.known = true, true, o.Known
-	for {
-		err := s.next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", o.File, err)
-		}
+	for s.next() {
 		if s.kind != hole && s.kind != near {
 			continue
 		}
@@ -41,4 +37,8 @@ func Walk(r io.Reader, o Options, fn func(Occurrence) error) error {
 			return err
 		}
 	}
+	if s.err != nil {
+		return fmt.Errorf("reading %s: %w", o.File, s.err)
+	}
+	return nil
 }

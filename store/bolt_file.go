@@ -149,7 +149,7 @@ func sentence(doing, path string, err error) error {
 	case errors.Is(err, fs.ErrPermission), isLoop(err):
 		return say(ErrRefused, "vault %q is refused: cannot %s it: %v", path, doing, err)
 	case isFull(err):
-		return say(ErrNoSpace, "cannot %s vault %q: no space left: %v; nothing changed", doing, path, err)
+		return say(ErrNoSpace, "cannot %s vault %q: %v; nothing changed", doing, path, err)
 	}
 	return fmt.Errorf("cannot %s vault %q: %w", doing, path, err)
 }

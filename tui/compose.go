@@ -21,6 +21,14 @@ func sideWidth(w int) int {
 	return 0
 }
 
+// sideWidth is sideWidth for the open section, which may want the whole width.
+func (m *root) sideWidth() int {
+	if s, ok := m.sections[m.open].(interface{ whole(u *ui) bool }); ok && s.whole(m.u) {
+		return 0
+	}
+	return sideWidth(m.u.w)
+}
+
 // hintRow tells whether there is room for the hint line.
 func hintRow(h int) bool { return h >= 16 }
 
@@ -43,7 +51,8 @@ func (m *root) compose() []string {
 	body := rect{0, 1, u.w, u.h - 1 - foot}
 	lines := make([]string, 0, u.h)
 	lines = append(lines, m.header())
-	sw := sideWidth(u.w)
+	sw := m.sideWidth()
+	u.onSide = u.onSide && sw > 0
 	m.side.where = rect{0, body.y, sw, body.h}
 	body.x, body.w = sw, body.w-sw
 	drawn, cursor := m.sections[m.open].draw(u, body)
@@ -198,6 +207,7 @@ func (m *root) status() (string, *point) {
 		}
 	}
 	switch u.toast.kind {
+	case toastNone:
 	case toastInfo:
 		return line(u, u.w, "", u.toast.text), nil
 	case toastWarn:

@@ -152,7 +152,7 @@ func words(u *ui, text string, w int) []string {
 	}
 	var out []string
 	cur := ""
-	for _, word := range strings.Fields(u.plain(text)) {
+	for word := range strings.FieldsSeq(u.plain(text)) {
 		for { // a word longer than a line is cut hard
 			head := cut(u.cells, word, w, "")
 			if head == word || head == "" {

@@ -131,7 +131,7 @@ func (f *form) key(key, text string) {
 func (f *form) moves() group {
 	to := func(d int) func() tea.Cmd { return func() tea.Cmd { f.step(d); return nil } }
 	return group{"Form", []binding{
-		{keys: "tab", help: "next", hint: len(f.items) > 1, run: to(1)},
+		{keys: "tab", help: "next", hint: hintAlways, run: to(1)},
 		{keys: "shift+tab", show: "S-tab", help: "previous", run: to(-1)},
 	}}
 }

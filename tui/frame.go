@@ -120,8 +120,9 @@ func (p pane) draw(u *ui) []string {
 	}
 	g, inner := u.glyphs.pane, p.w-2
 	out := make([]string, 0, p.h)
+	dim := u.theme.dim // the frame stays behind what it frames
 	top := newRow(u, p.w)
-	top.text("", g.topLeft+g.across)
+	top.text(dim, g.topLeft+g.across)
 	if p.title != "" {
 		st := style("")
 		if p.focused {
@@ -140,23 +141,25 @@ func (p pane) draw(u *ui) []string {
 	if p.note != "" && top.left > u.width(p.note)+4 {
 		tail = u.width(p.note) + 3
 	}
-	top.text("", strings.Repeat(g.across, max(top.left-tail, 0)))
 	if tail > 1 {
+		top.text(dim, strings.Repeat(g.across, max(top.left-tail, 0)))
 		top.gap(1)
 		top.text("", p.note)
 		top.gap(1)
+		top.text(dim, g.topRight)
+	} else {
+		top.text(dim, strings.Repeat(g.across, max(top.left-1, 0))+g.topRight)
 	}
-	top.text("", g.topRight)
 	out = append(out, top.end())
-	empty := strings.Repeat(" ", inner)
+	empty, down := strings.Repeat(" ", inner), dim.of(g.down)
 	for i := range p.h - 2 {
 		l := empty
 		if i < len(p.lines) {
 			l = p.lines[i]
 		}
-		out = append(out, g.down+l+g.down)
+		out = append(out, down+l+down)
 	}
-	return append(out, g.bottomLeft+strings.Repeat(g.across, inner)+g.bottomRight)
+	return append(out, dim.of(g.bottomLeft+strings.Repeat(g.across, inner)+g.bottomRight))
 }
 
 // blank is h lines of w spaces.

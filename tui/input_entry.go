@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -285,12 +286,9 @@ func (e *entry) endPaste() {
 			end--
 		}
 		e.shorten(p, end)
-		for _, b := range p[e.start:end] {
-			if b == '\n' {
-				e.shorten(p, e.start)
-				e.refused = "the paste has several lines: only one fits here"
-				break
-			}
+		if slices.Contains(p[e.start:end], '\n') {
+			e.shorten(p, e.start)
+			e.refused = "the paste has several lines: only one fits here"
 		}
 		return nil
 	})

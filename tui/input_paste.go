@@ -7,8 +7,9 @@ const pasteEnd = "\x1b[201~"
 //
 // Line ends become line feeds there, because no terminal says which it had:
 // xterm, VTE, kitty and tmux send CR for a line feed, ghostty sends the line
-// feed, and Windows' terminals CR LF for CR LF. A value with carriage returns
-// has to come from a file.
+// feed, and Windows' terminals CR LF for CR LF, of which tmux makes CR CR: two
+// line ends. A value with carriage returns has to come from a file. A terminal without bracketed paste, like the Linux
+// console, types what is pasted: its line ends are the enter key.
 func (r *secretReader) paste(out []byte, b byte, stale bool) ([]byte, bool) {
 	k := &r.keys
 	switch {

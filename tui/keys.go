@@ -15,7 +15,7 @@ type binding struct {
 	help string // one or two words; "" hides it from hint line and help
 	name string // a phrase for the palette; "" keeps it out
 	off  string // why it cannot be done now; "" when it can
-	hint bool   // belongs in the hint line
+	hint hinted // whether it belongs in the hint line
 	run  func() tea.Cmd
 }
 
@@ -60,32 +60,51 @@ func press(u *ui, key string, groups ...group) (tea.Cmd, bool) {
 	return nil, false
 }
 
-// hintLine draws as many of the bindings marked for it as fit in w cells, in
-// their order. What cannot be done now is left out.
+// Whether a binding belongs in the hint line.
+type hinted int
+
+const (
+	hintNever  hinted = iota
+	hintAlways        // as soon as it fits
+	hintRoom          // when all the others fit
+)
+
+// hintLine draws, in w cells and in their order, the bindings that can be run
+// and that belong there: first of all those that always do, then as many of
+// the others as there is room for.
 func hintLine(u *ui, w int, groups []group) string {
-	r := newRow(u, w)
-	first := true
+	var all []binding
 	for _, g := range groups {
 		for _, b := range g.bindings {
-			if !b.hint || b.off != "" || b.help == "" {
-				continue
+			if b.hint != hintNever && b.off == "" && b.help != "" {
+				all = append(all, b)
 			}
-			key := u.plain(b.shown())
-			need := u.width(key) + 1 + u.width(b.help)
-			if !first {
-				need += 2
-			}
-			if need > r.left {
-				continue
-			}
-			if !first {
-				r.gap(2)
-			}
-			first = false
-			r.text(u.theme.accent, key)
-			r.gap(1)
-			r.text("", b.help)
 		}
+	}
+	const apart = 2
+	left := w + apart
+	shown := make([]bool, len(all))
+	for _, want := range []hinted{hintAlways, hintRoom} {
+		for i, b := range all {
+			need := apart + u.width(u.plain(b.shown())) + 1 + u.width(u.plain(b.help))
+			if b.hint == want && need <= left {
+				shown[i] = true
+				left -= need
+			}
+		}
+	}
+	r, first := newRow(u, w), true
+	for i, b := range all {
+		if !shown[i] {
+			continue
+		}
+		if !first {
+			r.gap(apart)
+		}
+		first = false
+		r.text(u.theme.accent, b.shown())
+		r.gap(1)
+		r.text("", b.help)
 	}
 	return r.end()
 }

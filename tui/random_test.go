@@ -11,6 +11,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"tacenda/internal/vault"
 	"tacenda/keyring/secret"
@@ -24,7 +25,7 @@ const canary = "CaNaRy"
 // pauses and changes from outside. TACENDA_STEPS says how many; the seed of a
 // failure is in its name.
 func TestRandomSteps(t *testing.T) {
-	steps := 4000
+	steps := 2000
 	if n, err := strconv.Atoi(os.Getenv("TACENDA_STEPS")); err == nil {
 		steps = n
 	}
@@ -91,7 +92,7 @@ func (s *stage) invariants() {
 	focus := s.input.focus
 	s.input.mu.Unlock()
 	var want *entry
-	if d, ok := s.m.top().(enterer); ok && !s.m.tooSmall() && !s.now.Before(s.u.deafUntil) {
+	if d, ok := s.m.top().(enterer); ok {
 		want = d.entry()
 	}
 	if focus != want && !s.quit {
@@ -142,6 +143,9 @@ func randomStep(r *rand.Rand) (string, func(*stage)) {
 			d = time.Minute
 		}
 		return "wait " + d.String(), func(s *stage) { s.wait(d) }
+	}
+	if r.IntN(20) == 0 {
+		return "unicode core", func(s *stage) { s.send(tea.ModeReportMsg{Mode: ansi.ModeUnicodeCore, Value: ansi.ModeSet}) }
 	}
 	n := r.IntN(3)
 	return fmt.Sprintf("outside %d", n), func(s *stage) { outside(s, n, r.IntN(1000)) }

@@ -82,53 +82,16 @@ func (m *root) Init() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// told lets the sections follow new data.
+// told lets the open section follow new data; the others do when they are
+// opened. Data that is gone is gone from all of them.
 func (m *root) told() tea.Cmd {
 	var cmds []tea.Cmd
-	for _, s := range m.sections {
-		cmds = append(cmds, s.refresh(m.u))
+	for i, s := range m.sections {
+		if i == m.open || !m.u.data.loaded {
+			cmds = append(cmds, s.refresh(m.u))
+		}
 	}
 	return tea.Batch(cmds...)
-}
-
-// entered begins a session with an opened vault.
-func (m *root) entered(v Vault) tea.Cmd {
-	drop(m.gate)
-	m.gate = nil
-	m.u.session = newSession(m.u.ctx, v)
-	m.u.say(toastNone, "")
-	return tea.Batch(m.u.load(), m.u.pollLater())
-}
-
-// lock ends the session: keys are wiped, the screen goes blank, and nothing is
-// tried again until somebody presses enter. Dialogs stay, without their values.
-func (m *root) lock(why string) tea.Cmd {
-	u := m.u
-	s := u.session
-	if s == nil {
-		return nil
-	}
-	u.session = nil
-	u.era++
-	u.jobs = nil
-	u.say(toastNone, "")
-	u.data = data{project: u.data.project, projects: nil, rows: noRows}
-	for _, d := range u.stack {
-		wipe(d)
-	}
-	u.input.wipe()
-	g := newUnlock(u)
-	g.why = why
-	m.gate = g
-	u.deafen()
-	return tea.Batch(m.told(), func() tea.Msg { s.close(); return nil })
-}
-
-// end closes what is open when the program leaves.
-func (u *ui) end() {
-	if u.session != nil {
-		u.session.close()
-	}
 }
 
 // Update routes a message to who owns it.
@@ -155,10 +118,12 @@ type hearMsg struct{}
 type enterer interface{ entry() *entry }
 
 // focusEntry gives the terminal's bytes to the value field that has the focus,
-// and to Bubble Tea when none has.
+// and to Bubble Tea when none has. Neither a screen that is too small nor a
+// moment in which keys are ignored changes that: what is typed then may be the
+// rest of a value, and must not become a key.
 func (m *root) focusEntry() {
 	var e *entry
-	if d, ok := m.top().(enterer); ok && !m.tooSmall() && !m.u.cfg.Now().Before(m.u.deafUntil) {
+	if d, ok := m.top().(enterer); ok {
 		e = d.entry()
 	}
 	if e == m.entry {
@@ -223,6 +188,10 @@ func (m *root) update(msg tea.Msg) tea.Cmd {
 		}
 	case stampMsg:
 		return m.looked(msg)
+	case hearMsg:
+		if g, ok := m.gate.(*unlock); ok && !u.cfg.Now().Before(u.deafUntil) {
+			g.wipe() // typed at what was there before
+		}
 	case idleMsg:
 		return m.idle()
 	case toastOverMsg:
@@ -368,72 +337,11 @@ const idleEvery = 5 * time.Second
 
 type idleMsg struct{}
 
-// poll asks whether anything changed; the next look is arranged when the answer
-// is here, so that a slow store is not asked again and again.
-func (m *root) poll() tea.Cmd {
-	u := m.u
-	s, msg := u.session, stampMsg{era: u.era, project: u.data.project}
-	return func() tea.Msg {
-		msg.err = s.use(func(ctx context.Context, v Vault) (err error) {
-			msg.stamps, err = readStamps(ctx, v, msg.project)
-			return err
-		})
-		return msg
-	}
-}
-
-type stampMsg struct {
-	era     int
-	project string
-	stamps  stamps
-	err     error
-}
-
-// looked loads again when the stamp differs, or when the project is gone.
-func (m *root) looked(msg stampMsg) tea.Cmd {
-	u := m.u
-	if msg.era != u.era || u.session == nil {
-		return nil
-	}
-	later := u.pollLater()
-	changed := msg.err == nil && u.data.loaded && msg.stamps != u.data.stamps
-	broke := msg.err != nil && u.data.err == nil
-	if msg.project == u.data.project && (changed || broke) {
-		return tea.Batch(u.load(), later)
-	}
-	return later
-}
-
-func (m *root) idleLater() tea.Cmd {
-	if m.u.cfg.IdleLock <= 0 {
-		return nil
-	}
-	left := m.u.cfg.IdleLock - m.idleFor()
-	return m.u.after(max(min(idleEvery, left), time.Millisecond), idleMsg{})
-}
-
-func (m *root) idleFor() time.Duration { return m.u.cfg.Now().Round(0).Sub(m.idleSince.Round(0)) }
-
-func (m *root) idle() tea.Cmd {
-	if m.u.session == nil {
-		m.idleSince = m.u.cfg.Now() // nothing is open that could be locked
-	}
-	if m.u.session != nil && m.idleFor() >= m.u.cfg.IdleLock {
-		why := "locked after " + idleWords(m.u.cfg.IdleLock) + " without a key"
-		return tea.Batch(m.lock(why), m.idleLater())
-	}
-	return m.idleLater()
-}
-
-func idleWords(d time.Duration) string {
-	if d >= time.Minute {
-		return count(int(d/time.Minute), "minute", "minutes")
-	}
-	return count(int(d/time.Second), "second", "seconds")
-}
-
 // switchTo shows a section.
 func (m *root) switchTo(i int) tea.Cmd {
+	if h, ok := m.sections[m.open].(interface{ hide() }); ok && i != m.open {
+		h.hide()
+	}
 	m.open = i
 	m.u.onSide = false
 	return m.sections[i].refresh(m.u)

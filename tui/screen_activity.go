@@ -35,8 +35,8 @@ func (s *activityScreen) count(*ui) string { return "" }
 
 // refresh reads the events again when the project changed, unless paused.
 func (s *activityScreen) refresh(u *ui) tea.Cmd {
-	if u.data.project != s.project {
-		*s = activityScreen{project: u.data.project}
+	if u.data.project != s.project || !u.data.loaded {
+		*s = activityScreen{project: u.data.project, paused: s.paused}
 	}
 	if !u.data.loaded || s.project == "" || s.loaded && (s.paused || s.stamps == u.data.stamps) {
 		return nil
@@ -55,6 +55,10 @@ func (s *activityScreen) refresh(u *ui) tea.Cmd {
 		return nil
 	})
 }
+
+// hide gives up what was read: a long history takes as much memory as the
+// secrets, and is read again when it is looked at.
+func (s *activityScreen) hide() { *s = activityScreen{project: s.project, paused: s.paused} }
 
 // lay orders the events newest first, under their days.
 func (s *activityScreen) lay(u *ui) {
@@ -79,7 +83,7 @@ func (s *activityScreen) groups(u *ui) []group {
 		follow = "follow"
 	}
 	return []group{{"Activity", []binding{
-		{keys: "f", help: follow, name: follow + " the activity", hint: true, run: func() tea.Cmd {
+		{keys: "f", help: follow, name: follow + " the activity", hint: hintAlways, run: func() tea.Cmd {
 			s.paused = !s.paused
 			return s.refresh(u)
 		}},
@@ -134,12 +138,12 @@ func (s *activityScreen) drawLine(u *ui, l activityLine, w int) string {
 		object = "the project"
 	}
 	if e.Origin != "" {
-		r.text(t.strong, u.middle(object, r.left-1))
+		r.text("", u.middle(object, r.left-1))
 		r.gap(2)
 		r.text(t.dim, "from "+e.Origin)
 		return r.end()
 	}
-	r.name(t.strong, object, r.left-1)
+	r.name("", object, r.left-1)
 	return r.end()
 }
 

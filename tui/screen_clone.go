@@ -132,6 +132,8 @@ func (d *clone) clone(u *ui) tea.Cmd {
 
 func (d *clone) typing() bool { return !d.asking }
 
+func (d *clone) interrupted() { d.busy = false }
+
 func (d *clone) groups(u *ui) []group {
 	if d.asking {
 		busy := ""
@@ -139,15 +141,15 @@ func (d *clone) groups(u *ui) []group {
 			busy = "it is being cloned"
 		}
 		return []group{{"Clone", []binding{
-			{keys: "enter", help: "confirm", hint: true, off: busy, run: func() tea.Cmd { return d.clone(u) }},
-			{keys: "esc", help: "back", hint: true, run: func() tea.Cmd { d.asking = d.busy; return nil }},
+			{keys: "enter", help: "confirm", hint: hintAlways, off: busy, run: func() tea.Cmd { return d.clone(u) }},
+			{keys: "esc", help: "back", hint: hintAlways, run: func() tea.Cmd { d.asking = d.busy; return nil }},
 		}}}
 	}
 	return []group{{"Clone", []binding{
-		{show: u.glyphs.upDown, help: "project", hint: true, run: none},
-		{show: "type", help: "to filter", hint: true, run: none},
-		{keys: "enter", help: "pick", hint: true, run: func() tea.Cmd { return d.pick(d.chosen()) }},
-		{keys: "esc", help: "cancel", hint: true, run: func() tea.Cmd { u.close(d); return nil }},
+		{show: u.glyphs.upDown, help: "project", hint: hintAlways, run: none},
+		{show: "type", help: "to filter", hint: hintAlways, run: none},
+		{keys: "enter", help: "pick", hint: hintAlways, run: func() tea.Cmd { return d.pick(d.chosen()) }},
+		{keys: "esc", help: "cancel", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
 	}}}
 }
 

@@ -86,14 +86,16 @@ func (d *deletion) delete(u *ui) tea.Cmd {
 	})
 }
 
+func (d *deletion) interrupted() { d.busy = false }
+
 func (d *deletion) groups(u *ui) []group {
 	no := func() tea.Cmd { u.close(d); return nil }
-	del := binding{keys: "y", help: "delete", hint: true, off: d.off(), run: func() tea.Cmd { return d.delete(u) }}
+	del := binding{keys: "y", help: "delete", hint: hintAlways, off: d.off(), run: func() tea.Cmd { return d.delete(u) }}
 	if len(d.refs) > 0 {
 		del.keys = "enter"
-		return []group{{"Delete", []binding{del, {keys: "esc", help: "cancel", hint: true, run: no}}}}
+		return []group{{"Delete", []binding{del, {keys: "esc", help: "cancel", hint: hintAlways, run: no}}}}
 	}
-	return []group{{"Delete", []binding{del, {keys: "n enter esc", show: "n", help: "keep it", hint: true, run: no}}}}
+	return []group{{"Delete", []binding{del, {keys: "n enter esc", show: "n", help: "keep it", hint: hintAlways, run: no}}}}
 }
 
 func (d *deletion) update(u *ui, msg tea.Msg) tea.Cmd {

@@ -134,6 +134,19 @@ func TestCloneTargetTakenMeanwhile(t *testing.T) {
 	}
 }
 
+// losing is a vault in which the user may no longer write.
+type losing struct{ Vault }
+
+func (losing) CloneSecrets(context.Context, string, []string, string, bool) error {
+	return vault.ErrDenied
+}
+
+func TestCloneTargetLostMeanwhile(t *testing.T) {
+	s := newDrawn(t, 80, 24, with(func(v Vault) Vault { return losing{v} }))
+	s.keys("c enter enter")
+	s.sees("Clone DATABASE_URL to…", "you may no longer create secrets in billing")
+}
+
 func TestCloneWithoutATarget(t *testing.T) {
 	s := newStage(t, 80, 24)
 	s.put("default", "LONELY", "a value with some length", "")

@@ -8,8 +8,8 @@ type discard struct{ leave func() tea.Cmd }
 func (d *discard) groups(u *ui) []group {
 	stay := func() tea.Cmd { u.close(d); return nil }
 	return []group{{"Discard", []binding{
-		{keys: "y", help: "discard", hint: true, run: func() tea.Cmd { u.close(d); return d.leave() }},
-		{keys: "n enter esc", show: "n", help: "go on editing", hint: true, run: stay},
+		{keys: "y", help: "discard", hint: hintAlways, run: func() tea.Cmd { u.close(d); return d.leave() }},
+		{keys: "n enter esc", show: "n", help: "go on editing", hint: hintAlways, run: stay},
 	}}}
 }
 

@@ -22,11 +22,11 @@ func newHelp(here []group, always group) *help {
 
 func (d *help) groups(u *ui) []group {
 	return []group{{"Help", []binding{
-		{keys: "j down", show: u.glyphs.upDown, help: "scroll", hint: true, run: func() tea.Cmd { d.win.scroll(1); return nil }},
+		{keys: "j down", show: u.glyphs.upDown, help: "scroll", hint: hintAlways, run: func() tea.Cmd { d.win.scroll(1); return nil }},
 		{keys: "k up", run: func() tea.Cmd { d.win.scroll(-1); return nil }},
 		{keys: "pgdown ctrl+d space", run: func() tea.Cmd { d.win.scroll(d.win.h); return nil }},
 		{keys: "pgup ctrl+u", run: func() tea.Cmd { d.win.scroll(-d.win.h); return nil }},
-		{keys: "esc enter q ?", show: "any other key", help: "closes", hint: true, run: func() tea.Cmd { u.close(d); return nil }},
+		{keys: "esc enter q ?", show: "any other key", help: "closes", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
 	}}}
 }
 

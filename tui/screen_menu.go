@@ -55,9 +55,9 @@ func (m *menu) run(u *ui, i int) tea.Cmd {
 
 func (m *menu) groups(u *ui) []group {
 	g := group{"Menu", []binding{
-		{keys: "up down", show: u.glyphs.upDown, help: "move", hint: true, run: none},
-		{keys: "enter", help: "run", hint: true, run: func() tea.Cmd { return m.run(u, m.win.at) }},
-		{keys: "esc", help: "close", hint: true, run: func() tea.Cmd { u.close(m); return nil }},
+		{keys: "up down", show: u.glyphs.upDown, help: "move", hint: hintAlways, run: none},
+		{keys: "enter", help: "run", hint: hintAlways, run: func() tea.Cmd { return m.run(u, m.win.at) }},
+		{keys: "esc", help: "close", hint: hintAlways, run: func() tea.Cmd { u.close(m); return nil }},
 	}}
 	g.bindings[0].keys = ""
 	for i, it := range m.items {

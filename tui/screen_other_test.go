@@ -207,10 +207,10 @@ func TestTooSmall(t *testing.T) {
 	if got, want := s.frame(), "too small: 20x5,\nneed 40x10"; got != want {
 		t.Fatalf("drawn:\n%s", got)
 	}
-	s.text("typed blindly")
+	s.text(" typed blindly") // the rest of a value must not become keys
 	s.send(tea.WindowSizeMsg{Width: 80, Height: 24})
-	s.sees("│KEPT", "************  18 bytes")
-	if e.text() != "a value that stays" {
+	s.sees("│KEPT", "************  32 bytes")
+	if e.text() != "a value that stays typed blindly" {
 		t.Fatalf("the form has %q", e.text())
 	}
 	for _, size := range [][2]int{{0, 0}, {1, 1}, {39, 24}, {80, 9}, {40, 10}} {
@@ -296,7 +296,7 @@ func TestHostileText(t *testing.T) {
 		})
 		for _, keys := range []string{"", "j", "v v", "v", "n", "esc enter", "esc e", "esc y c", "esc d", "esc u", "esc p", "esc :", "esc 2", "1 L"} {
 			s.keys(keys)
-			for _, size := range [][2]int{{40, 10}, {60, 16}, {140, 40}, {80, 24}} {
+			for _, size := range [][2]int{{40, 10}, {140, 40}, {80, 24}} {
 				s.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
 				s.checkFrame()
 				for _, r := range s.frame() {

@@ -51,10 +51,10 @@ func (d *palette) wheel(n int)          { d.win.move(n / 3) }
 
 func (d *palette) groups(u *ui) []group {
 	return []group{{"Commands", []binding{
-		{keys: "enter", help: "run", hint: true, run: func() tea.Cmd { return d.pick(u, d.chosen()) }},
-		{keys: "tab", help: "complete", hint: true, run: func() tea.Cmd { d.complete(); return nil }},
-		{show: u.glyphs.upDown, help: "move", hint: true, run: none},
-		{keys: "esc", help: "close", hint: true, run: func() tea.Cmd { u.close(d); return nil }},
+		{keys: "enter", help: "run", hint: hintAlways, run: func() tea.Cmd { return d.pick(u, d.chosen()) }},
+		{keys: "tab", help: "complete", hint: hintAlways, run: func() tea.Cmd { d.complete(); return nil }},
+		{show: u.glyphs.upDown, help: "move", hint: hintAlways, run: none},
+		{keys: "esc", help: "close", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
 	}}}
 }
 

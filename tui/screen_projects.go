@@ -52,8 +52,8 @@ func (d *projects) typing() bool { return d.asking }
 func (d *projects) groups(u *ui) []group {
 	if d.asking {
 		return []group{{"Filter", []binding{
-			{keys: "enter", help: "keep", hint: true, run: func() tea.Cmd { d.asking = false; return nil }},
-			{keys: "esc", help: "clear", hint: true, run: func() tea.Cmd { d.clear(u); return nil }},
+			{keys: "enter", help: "keep", hint: hintAlways, run: func() tea.Cmd { d.asking = false; return nil }},
+			{keys: "esc", help: "clear", hint: hintAlways, run: func() tea.Cmd { d.clear(u); return nil }},
 		}}}
 	}
 	none, name := "", ""
@@ -66,13 +66,13 @@ func (d *projects) groups(u *ui) []group {
 		return func() tea.Cmd { return u.push(newProjectName(u, what, name)) }
 	}
 	return []group{{"Projects", []binding{
-		{keys: "enter", help: "open", hint: true, off: none, run: func() tea.Cmd { u.close(d); return u.openProject(name) }},
-		{keys: "n", help: "new", hint: true, run: push(projectCreate)},
-		{keys: "e", help: "rename", hint: true, off: none, run: push(projectRename)},
-		{keys: "c", help: "duplicate", hint: true, off: none, run: push(projectDuplicate)},
-		{keys: "d", help: "delete…", hint: true, off: none, run: push(projectDelete)},
-		{keys: "/", help: "filter", hint: true, run: func() tea.Cmd { d.asking = true; return nil }},
-		{keys: "esc q p", help: "close", hint: true, run: func() tea.Cmd { return d.esc(u) }},
+		{keys: "enter", help: "open", hint: hintAlways, off: none, run: func() tea.Cmd { u.close(d); return u.openProject(name) }},
+		{keys: "n", help: "new", hint: hintAlways, run: push(projectCreate)},
+		{keys: "e", help: "rename", hint: hintAlways, off: none, run: push(projectRename)},
+		{keys: "c", help: "duplicate", hint: hintAlways, off: none, run: push(projectDuplicate)},
+		{keys: "d", help: "delete…", hint: hintAlways, off: none, run: push(projectDelete)},
+		{keys: "/", help: "filter", hint: hintAlways, run: func() tea.Cmd { d.asking = true; return nil }},
+		{keys: "esc q p", help: "close", hint: hintAlways, run: func() tea.Cmd { return d.esc(u) }},
 	}}, {"List", listMoves(func(key string) tea.Cmd { d.win.key(key); return nil })}}
 }
 
@@ -209,6 +209,7 @@ func newProjectName(u *ui, what projectTask, old string) *projectName {
 		it.paste = func(u *ui, _ string) { u.say(toastWarn, "type the name: pasting does not count") }
 	case projectRename:
 		d.name.set(old)
+	case projectCreate, projectDuplicate:
 	}
 	it.problem = func() string { return d.problem(u) }
 	d.items = []*item{it}
@@ -240,6 +241,7 @@ func (d *projectName) words() (title, verb, doing, done string) {
 		return "Duplicate " + d.old, "duplicate", "duplicating", "duplicated " + d.old + " as " + d.name.string()
 	case projectDelete:
 		return "Delete " + d.old + "?", "delete", "deleting", "deleted " + d.old
+	case projectCreate:
 	}
 	return "New project", "create", "creating", "created " + d.name.string()
 }
@@ -271,6 +273,7 @@ func (d *projectName) run(u *ui) tea.Cmd {
 			return v.DuplicateProject(ctx, old, name)
 		case projectDelete:
 			return v.DeleteProject(ctx, old)
+		case projectCreate:
 		}
 		return v.CreateProject(ctx, name)
 	}, func(err error) tea.Cmd {
@@ -288,11 +291,13 @@ func (d *projectName) run(u *ui) tea.Cmd {
 	})
 }
 
+func (d *projectName) interrupted() { d.busy = false }
+
 func (d *projectName) groups(u *ui) []group {
 	_, verb, _, _ := d.words()
 	return []group{{"Project", []binding{
-		{keys: "enter ctrl+s", help: verb, hint: true, off: d.off(u), run: func() tea.Cmd { return d.run(u) }},
-		{keys: "esc", help: "cancel", hint: true, run: func() tea.Cmd { u.close(d); return nil }},
+		{keys: "enter ctrl+s", help: verb, hint: hintAlways, off: d.off(u), run: func() tea.Cmd { return d.run(u) }},
+		{keys: "esc", help: "cancel", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
 	}}}
 }
 
@@ -324,6 +329,7 @@ func (d *projectName) sheet(u *ui, w, _ int) sheet {
 	case projectDuplicate:
 		sw.para("", "Copies the secrets with their values, then tools and instructions. Later changes are not copied.")
 		sw.space()
+	case projectCreate, projectRename:
 	}
 	d.draw(sw, 0)
 	if d.trouble != "" {

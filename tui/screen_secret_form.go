@@ -78,6 +78,14 @@ func (f *secretForm) wipe() {
 	f.value.wipe()
 }
 
+// interrupted ends a save whose end nobody will hear of.
+func (f *secretForm) interrupted() {
+	if f.saving {
+		f.saving, f.lost = false, true
+		f.trouble = "locked while it was being saved: see whether it is there"
+	}
+}
+
 // resumed notices that a suspend took the value.
 func (f *secretForm) resumed() { f.lost = f.lost || f.typed && f.value.empty() }
 
@@ -145,11 +153,11 @@ func (f *secretForm) groups(u *ui) []group {
 	move := f.moves()
 	move.bindings = append(move.bindings,
 		f.saveBinding(u),
-		binding{keys: "esc", help: "cancel", hint: true, off: busy, run: func() tea.Cmd { return f.cancel(u) }},
+		binding{keys: "esc", help: "cancel", hint: hintAlways, off: busy, run: func() tea.Cmd { return f.cancel(u) }},
 	)
 	if f.now() == f.valItem {
 		move.bindings = append(move.bindings,
-			binding{keys: "ctrl+g", help: "generate", hint: true, run: func() tea.Cmd { return f.generate(u) }},
+			binding{keys: "ctrl+g", help: "generate", hint: hintAlways, run: func() tea.Cmd { return f.generate(u) }},
 			binding{keys: "alt+enter ctrl+j", help: "newline", run: none},
 			binding{keys: "ctrl+u", help: "clear", run: none},
 		)
@@ -164,7 +172,7 @@ func (f *secretForm) saveBinding(u *ui) binding {
 	if f.saving {
 		off = "it is being saved"
 	}
-	return binding{keys: "ctrl+s", help: "save", hint: true, off: off, run: func() tea.Cmd { return f.save(u) }}
+	return binding{keys: "ctrl+s", help: "save", hint: hintAlways, off: off, run: func() tea.Cmd { return f.save(u) }}
 }
 
 // cancel closes the form, after asking when something would be lost.
@@ -274,7 +282,10 @@ func (f *secretForm) save(u *ui) tea.Cmd {
 func (f *secretForm) creating(value *secret.Bytes) func(context.Context, Vault) (vault.Secret, error) {
 	d := vault.Draft{Name: f.name.string(), Value: value, Description: f.about.string(), LLMSafe: f.models, AllowedHosts: f.hostList()}
 	project := f.project
-	return func(ctx context.Context, v Vault) (vault.Secret, error) { return v.CreateSecret(ctx, project, d) }
+	return func(ctx context.Context, v Vault) (vault.Secret, error) {
+		defer collect()
+		return v.CreateSecret(ctx, project, d)
+	}
 }
 
 func (f *secretForm) editing(value *secret.Bytes) func(context.Context, Vault) (vault.Secret, error) {
@@ -290,7 +301,10 @@ func (f *secretForm) editing(value *secret.Bytes) func(context.Context, Vault) (
 		e.AllowedHosts = &hosts
 	}
 	project, name := f.project, f.old.Name
-	return func(ctx context.Context, v Vault) (vault.Secret, error) { return v.EditSecret(ctx, project, name, e) }
+	return func(ctx context.Context, v Vault) (vault.Secret, error) {
+		defer collect()
+		return v.EditSecret(ctx, project, name, e)
+	}
 }
 
 // saved ends a save: the form closes, or stays with everything in it.

@@ -192,8 +192,8 @@ func (s *secretsScreen) move(key string) {
 func (s *secretsScreen) groups(u *ui) []group {
 	if s.asking {
 		return []group{{"Filter", []binding{
-			{keys: "enter", help: "keep", hint: true, run: func() tea.Cmd { s.ask("enter", ""); return nil }},
-			{keys: "esc", help: "clear", hint: true, run: func() tea.Cmd { s.ask("esc", ""); return nil }},
+			{keys: "enter", help: "keep", hint: hintAlways, run: func() tea.Cmd { s.ask("enter", ""); return nil }},
+			{keys: "esc", help: "clear", hint: hintAlways, run: func() tea.Cmd { s.ask("esc", ""); return nil }},
 		}}}
 	}
 	return []group{{"Secrets", s.actions(u)}, {"List", s.moves(u)}}
@@ -213,19 +213,19 @@ func (s *secretsScreen) actions(u *ui) []binding {
 		return func() tea.Cmd { return fn(sel) }
 	}
 	return []binding{
-		{keys: "n", help: "new", name: "create a secret", off: manage, hint: true,
+		{keys: "n", help: "new", name: "create a secret", off: manage, hint: hintAlways,
 			run: func() tea.Cmd { return u.push(newSecretForm(u, nil)) }},
-		{keys: "enter m", help: "menu", off: none, hint: true,
+		{keys: "enter m", help: "menu", off: none, hint: hintAlways,
 			run: on(func(sel *vault.Secret) tea.Cmd { return u.push(newMenu(u, s, sel)) })},
-		{keys: "y", help: "copy", name: "copy {{NAME}} of" + name, off: none, hint: true,
+		{keys: "y", help: "copy", name: "copy {{NAME}} of" + name, off: none, hint: hintAlways,
 			run: on(func(sel *vault.Secret) tea.Cmd { return copyPlaceholder(u, sel.Name) })},
-		{keys: "e", help: "edit", name: "edit" + name, off: or(none, manage), hint: u.w >= 100,
+		{keys: "e", help: "edit", name: "edit" + name, off: or(none, manage), hint: hintRoom,
 			run: on(func(sel *vault.Secret) tea.Cmd { return u.push(newSecretForm(u, sel)) })},
-		{keys: "c", help: "clone", name: "clone" + name + " to another project", off: or(none, manage), hint: u.w >= 100,
+		{keys: "c", help: "clone", name: "clone" + name + " to another project", off: or(none, manage), hint: hintRoom,
 			run: on(func(sel *vault.Secret) tea.Cmd { return openClone(u, sel) })},
-		{keys: "d", help: "delete…", name: "delete" + name, off: or(none, manage), hint: u.w >= 100,
+		{keys: "d", help: "delete…", name: "delete" + name, off: or(none, manage), hint: hintRoom,
 			run: on(func(sel *vault.Secret) tea.Cmd { return openDelete(u, sel) })},
-		{keys: "u", help: "used by", name: "show what uses" + name, off: none, hint: u.w >= 100,
+		{keys: "u", help: "used by", name: "show what uses" + name, off: none, hint: hintRoom,
 			run: on(func(sel *vault.Secret) tea.Cmd { return u.push(newUsedBy(sel)) })},
 	}
 }
@@ -234,18 +234,18 @@ func (s *secretsScreen) actions(u *ui) []binding {
 func (s *secretsScreen) moves(u *ui) []binding {
 	empty := ""
 	if len(s.rows.secrets) == 0 {
-		empty = "there are no secrets to filter"
+		empty = "there are no secrets yet"
 	}
 	return append(listMoves(func(key string) tea.Cmd { s.move(key); return nil }),
-		binding{keys: "/", help: "filter", name: "filter the secrets", off: empty, hint: true, run: func() tea.Cmd {
+		binding{keys: "/", help: "filter", name: "filter the secrets", off: empty, hint: hintAlways, run: func() tea.Cmd {
 			s.asking, s.mode = true, s.listMode()
 			return nil
 		}},
-		binding{keys: "s", help: "sort", name: "sort by " + s.nextSort(u).String(), hint: u.w >= 100, run: func() tea.Cmd {
+		binding{keys: "s", help: "sort", name: "sort by " + s.nextSort(u).String(), off: empty, hint: hintRoom, run: func() tea.Cmd {
 			s.by = s.nextSort(u)
 			return s.sorted(u)
 		}},
-		binding{keys: "v", help: "preview", name: s.nextModeName(u), hint: u.w >= 100, run: func() tea.Cmd {
+		binding{keys: "v", help: "preview", name: s.nextModeName(u), off: empty, hint: hintRoom, run: func() tea.Cmd {
 			s.mode = s.nextMode(u)
 			s.onPreview = false
 			return nil
@@ -297,6 +297,7 @@ func (s *secretsScreen) nextModeName(u *ui) string {
 		return "show the list"
 	case previewOff:
 		return "close the preview"
+	case previewFull:
 	}
 	return "show the preview over the full width"
 }
@@ -352,7 +353,7 @@ func (s *secretsScreen) clickRow(u *ui, x, y int) tea.Cmd {
 	if i < s.win.top || i >= s.win.end() {
 		return nil
 	}
-	again := i == s.win.at
+	again := i == s.win.at || x >= s.list.x+s.list.w-3
 	s.win.to(i)
 	s.picked()
 	if sel := s.selected(); again && sel != nil {

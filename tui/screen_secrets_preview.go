@@ -94,12 +94,18 @@ func usedBy(sw *sheetWriter, refs []vault.Reference) {
 	}
 	for _, ref := range refs {
 		r := sw.row()
+		if sw.w < 30 { // no room for two columns
+			r.name("", ref.Name, r.left)
+			sw.add(r.end())
+			sw.line(t.dim, "  "+ref.Kind+", "+ref.Where)
+			continue
+		}
 		r.cell(t.dim, ref.Kind, 13)
 		r.name("", ref.Name, r.left)
 		sw.add(r.end())
 		if ref.Where != "" {
 			r := sw.row()
-			r.gap(min(13, sw.w/3))
+			r.gap(13)
 			r.text(t.dim, ref.Where)
 			sw.add(r.end())
 		}

@@ -70,6 +70,11 @@ func (s *secretsScreen) headRows(*ui) int {
 	return 0
 }
 
+// whole tells that the list takes the sidebar's place too: a narrow screen
+// whose preview was put away is for the list. Then nothing stands beside the
+// rows, and the terminal scrolls them by itself: a fifth of the bytes.
+func (s *secretsScreen) whole(u *ui) bool { return s.mode == previewOff && u.w >= 80 && u.w < 120 }
+
 // draw draws the list, the preview, or both.
 func (s *secretsScreen) draw(u *ui, where rect) ([]string, *tea.Cursor) {
 	s.list, s.side = where, rect{}

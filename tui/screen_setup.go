@@ -136,8 +136,8 @@ func (d *setup) groups(u *ui) []group {
 	g := d.moves()
 	g.title = "Create vault"
 	g.bindings = append(g.bindings,
-		binding{keys: "ctrl+s", help: "create", hint: true, off: busy, run: func() tea.Cmd { return d.create(u) }},
-		binding{keys: "esc", help: "quit", hint: true, run: u.leave},
+		binding{keys: "ctrl+s", help: "create", hint: hintAlways, off: busy, run: func() tea.Cmd { return d.create(u) }},
+		binding{keys: "esc", help: "quit", hint: hintAlways, run: u.leave},
 	)
 	return []group{g}
 }

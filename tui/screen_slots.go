@@ -31,7 +31,7 @@ func openSlots(u *ui) tea.Cmd {
 
 func (d *slots) groups(u *ui) []group {
 	return []group{{"Keys", []binding{
-		{keys: "esc enter q", help: "close", hint: true, run: func() tea.Cmd { u.close(d); return nil }},
+		{keys: "esc enter q", help: "close", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
 	}}}
 }
 

@@ -23,6 +23,8 @@ func newTemplatePath() *templatePath {
 	return d
 }
 
+func (d *templatePath) interrupted() { d.busy = false }
+
 func (d *templatePath) groups(u *ui) []group {
 	off := ""
 	if d.path.string() == "" {
@@ -32,8 +34,8 @@ func (d *templatePath) groups(u *ui) []group {
 		off = "it is being read"
 	}
 	return []group{{"Preview", []binding{
-		{keys: "enter", help: "preview", hint: true, off: off, run: func() tea.Cmd { return d.read(u) }},
-		{keys: "esc", help: "cancel", hint: true, run: func() tea.Cmd { u.close(d); return nil }},
+		{keys: "enter", help: "preview", hint: hintAlways, off: off, run: func() tea.Cmd { return d.read(u) }},
+		{keys: "esc", help: "cancel", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
 	}}}
 }
 
@@ -105,12 +107,12 @@ func (d *templateView) groups(u *ui) []group {
 		mode = "with hints"
 	}
 	return []group{{"Template", []binding{
-		{keys: "w", help: "next warning", hint: true, off: warn, run: func() tea.Cmd { d.warning(); return nil }},
-		{keys: "t", help: mode, hint: true, run: func() tea.Cmd { d.raw = !d.raw; return nil }},
-		{keys: "r", help: "read again", hint: true, run: func() tea.Cmd { return d.again(u) }},
+		{keys: "w", help: "next warning", hint: hintAlways, off: warn, run: func() tea.Cmd { d.warning(); return nil }},
+		{keys: "t", help: mode, hint: hintAlways, run: func() tea.Cmd { d.raw = !d.raw; return nil }},
+		{keys: "r", help: "read again", hint: hintAlways, run: func() tea.Cmd { return d.again(u) }},
 		{keys: "l right", show: "h l", help: "sideways", run: func() tea.Cmd { d.left += 8; return nil }},
 		{keys: "h left", run: func() tea.Cmd { d.left = max(d.left-8, 0); return nil }},
-		{keys: "esc q", help: "close", hint: true, run: func() tea.Cmd { u.close(d); return nil }},
+		{keys: "esc q", help: "close", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
 	}}, {"Text", listMoves(func(key string) tea.Cmd { d.win.scrollKey(key); return nil })}}
 }
 

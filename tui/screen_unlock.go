@@ -64,6 +64,7 @@ func (d *unlock) try(u *ui) tea.Cmd {
 	}
 	d.trying = true
 	return task(u, "unlocking", func(ctx context.Context) (Vault, error) {
+		defer collect() // what a passphrase is stretched with is 64 MiB and more
 		defer pass.Destroy()
 		return u.cfg.Unlock(ctx, pass)
 	}, func(v Vault, err error) tea.Cmd {
@@ -86,9 +87,9 @@ func (d *unlock) groups(u *ui) []group {
 		busy = "one moment: it is being tried"
 	}
 	return []group{{"Unlock", []binding{
-		{keys: "enter", help: "unlock", hint: true, off: busy, run: func() tea.Cmd { return d.try(u) }},
-		{keys: "ctrl+u", help: "clear", hint: true, run: none},
-		{keys: "esc", help: "quit", hint: true, run: u.leave},
+		{keys: "enter", help: "unlock", hint: hintAlways, off: busy, run: func() tea.Cmd { return d.try(u) }},
+		{keys: "ctrl+u", help: "clear", hint: hintAlways, run: none},
+		{keys: "esc", help: "quit", hint: hintAlways, run: u.leave},
 	}}}
 }
 

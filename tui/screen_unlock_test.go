@@ -108,11 +108,29 @@ func TestIdleLock(t *testing.T) {
 		t.Fatal("the value is still there")
 	}
 	s.text("x") // meant for the form
-	s.lacks("************")
 	s.wait(deafTime)
+	s.lacks("************")
 	s.text("correct horse")
 	s.keys("enter")
 	s.sees("New secret", "│HALF_DONE", "│kept", "it was wiped: type it again")
+}
+
+// A lock in the middle of a save leaves a form that can be used.
+func TestLockWhileSaving(t *testing.T) {
+	s := newDrawn(t, 80, 24)
+	s.keys("n")
+	s.text("UNSURE")
+	s.keys("tab")
+	s.text("a value with some length")
+	save := s.u.stack[0].(*secretForm).save(s.u)
+	s.run(s.m.lock(""))
+	s.run(save)
+	s.wait(deafTime)
+	s.keys("enter")
+	s.sees("│UNSURE", "locked while it was being saved", "it was wiped: type it again")
+	s.text("a value with some length")
+	s.keys("ctrl+s")
+	s.sees("created UNSURE")
 }
 
 // A laptop that slept was idle.

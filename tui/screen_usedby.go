@@ -13,7 +13,7 @@ func newUsedBy(sel *vault.Secret) *usedByDialog { return &usedByDialog{sel.Name}
 
 func (d *usedByDialog) groups(u *ui) []group {
 	return []group{{"Used by", []binding{
-		{keys: "esc enter q u", help: "close", hint: true, run: func() tea.Cmd { u.close(d); return nil }},
+		{keys: "esc enter q u", help: "close", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
 	}}}
 }
 

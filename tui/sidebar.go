@@ -96,6 +96,9 @@ func (s *sidebar) section(m *root, i, w int) string {
 	}
 	sec := m.sections[i]
 	n := sec.count(u)
+	if 4+u.width(sec.title())+1+u.width(n) > w {
+		n = "" // it would cut the title, and stands in the status line
+	}
 	r := newRow(u, w)
 	r.text("", s.mark(u, len(u.data.projects)+i))
 	r.text(u.theme.accent.unless(current == " "), current)

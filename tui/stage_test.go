@@ -375,8 +375,8 @@ func (s *stage) lacks(texts ...string) {
 func (s *stage) place(text string) (x, y int) {
 	s.Helper()
 	for y, l := range strings.Split(s.frame(), "\n") {
-		if i := strings.Index(l, text); i >= 0 {
-			return ansi.StringWidth(l[:i]), y
+		if before, _, ok := strings.Cut(l, text); ok {
+			return ansi.StringWidth(before), y
 		}
 	}
 	s.Fatalf("%q is not on the screen:\n%s", text, s.frame())

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"hash/crc64"
 	"io"
 	"os"
 	"os/exec"
@@ -15,157 +14,11 @@ import (
 	"testing"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
-
-	"tacenda/keyring/secret"
 )
-
-// The tests in this file's company run a small program, the probe, on a real
-// pseudo-terminal: this test binary, started again with probeEnv set.
-const probeEnv = "TACENDA_TUI_PROBE"
-
-// TestProbe is the probe. It is skipped unless it is the program under test,
-// and it starts nothing itself.
-func TestProbe(t *testing.T) {
-	mode := os.Getenv(probeEnv)
-	if mode == "" {
-		t.Skip("this is the program that other tests run")
-	}
-	var from io.Reader = os.Stdin
-	if mode == "stream" { // as over SSH, where the other side sets raw mode
-		raw, err := unix.IoctlGetTermios(0, unix.TCGETS)
-		if err == nil {
-			raw.Lflag &^= unix.ICANON | unix.ECHO | unix.ISIG | unix.IEXTEN
-			raw.Iflag &^= unix.ICRNL | unix.IXON
-			err = unix.IoctlSetTermios(0, unix.TCSETS, raw)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(2)
-		}
-		from = struct{ io.Reader }{os.Stdin}
-	}
-	input, err := newSecretReader(from)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
-	m := &probe{input: input, value: input.newEntry(1<<20, true)}
-	p := tea.NewProgram(m, tea.WithInput(input), tea.WithFilter(input.filter(nil)))
-	stop := quitOnHangup(p)
-	_, err = p.Run()
-	stop()
-	input.close()
-	fmt.Printf("ended: %v\r\n", err)
-	if mode == "hold" { // for a look at the memory
-		time.Sleep(time.Minute)
-	}
-	os.Exit(0)
-}
-
-// probe is a list, a value and a name, which is a plain field.
-type probe struct {
-	input   *secretReader
-	value   *entry
-	at      string // "" for the list
-	name    string
-	status  string
-	replies int
-	w, h    int
-}
-
-func (m *probe) Init() tea.Cmd { return tea.RequestBackgroundColor }
-
-func (m *probe) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	switch msg := msg.(type) {
-	case tea.WindowSizeMsg:
-		m.w, m.h = msg.Width, msg.Height
-	case tea.BackgroundColorMsg, tea.ModeReportMsg, tea.KeyboardEnhancementsMsg:
-		m.replies++
-	case tea.ResumeMsg:
-		m.status = "resumed"
-	case pastedMsg:
-		if m.at == "name" {
-			text, _ := m.input.pasteText(1000)
-			m.name += text
-		}
-	case tea.KeyPressMsg:
-		return m, m.key(msg)
-	}
-	return m, nil
-}
-
-func (m *probe) key(msg tea.KeyPressMsg) tea.Cmd {
-	switch msg.String() {
-	case "ctrl+c":
-		return tea.Quit
-	case "ctrl+z":
-		return tea.Suspend
-	case "f5":
-		panic("a fault in Update")
-	case "f6":
-		return func() tea.Msg { panic("a fault in a command") }
-	case "esc":
-		m.value.wipe()
-		m.goTo("", "cancelled")
-	case "tab":
-		m.goTo("name", "")
-	case "ctrl+s":
-		m.goTo("", m.save())
-	default:
-		switch {
-		case m.at == "value":
-			panic("a key reached the value: " + strconv.Itoa(len(msg.Text)))
-		case m.at == "name":
-			m.name += msg.Text
-		case msg.Text == "n":
-			m.goTo("value", "")
-		case msg.Text == "q":
-			return tea.Quit
-		}
-	}
-	return nil
-}
-
-func (m *probe) goTo(at, status string) {
-	m.at, m.status = at, status
-	m.input.leave()
-	if at == "value" {
-		m.input.enter(m.value)
-	}
-}
-
-// save tells the value's checksum, which is reckoned without a copy of it.
-func (m *probe) save() string {
-	b, err := m.value.take()
-	if err != nil || b == nil {
-		return fmt.Sprintf("nothing to save (%v)", err)
-	}
-	defer b.Destroy()
-	return "saved " + checksum(b)
-}
-
-var crcTable = crc64.MakeTable(crc64.ECMA)
-
-func checksum(b *secret.Bytes) (sum string) {
-	_ = b.Use(func(p []byte) error {
-		sum = fmt.Sprintf("%016x", crc64.Checksum(p, crcTable))
-		return nil
-	})
-	return sum
-}
-
-func (m *probe) View() tea.View {
-	n, lines := m.value.size()
-	v := tea.NewView(fmt.Sprintf("probe %d %dx%d\nat [%s]\nvalue [%d bytes, %d lines]\nname [%d]\nstatus [%s] %s\nreplies [%d]",
-		os.Getpid(), m.w, m.h, m.at, n, lines, len(m.name), m.status, m.value.problem(), m.replies))
-	v.AltScreen, v.MouseMode, v.ReportFocus = true, tea.MouseModeCellMotion, true
-	return v
-}
 
 // A ptyTerminal is a real one, with a program in it.
 type ptyTerminal struct {
@@ -309,9 +162,20 @@ const patience = 20 * time.Second // for a loaded machine; nothing here takes lo
 // wait returns once the screen shows all of want.
 func (x *ptyTerminal) wait(want ...string) {
 	x.t.Helper()
+	x.waitFor(x.text, want...)
+}
+
+// waitWritten returns once want was written, be it on the screen or not.
+func (x *ptyTerminal) waitWritten(want string) {
+	x.t.Helper()
+	x.waitFor(x.output, want)
+}
+
+func (x *ptyTerminal) waitFor(shown func() string, want ...string) {
+	x.t.Helper()
 	end := time.Now().Add(patience)
 	for {
-		text := x.text()
+		text := shown()
 		missing := ""
 		for _, w := range want {
 			if !strings.Contains(text, w) {
@@ -322,7 +186,7 @@ func (x *ptyTerminal) wait(want ...string) {
 			return
 		}
 		if time.Now().After(end) {
-			x.t.Fatalf("the screen does not show %q:\n%s", missing, text)
+			x.t.Fatalf("%q does not come:\n%s", missing, x.text())
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
@@ -336,6 +200,20 @@ func (x *ptyTerminal) ready() (pid int) {
 	pid, err := strconv.Atoi(m[1])
 	if err != nil {
 		x.t.Fatal(err)
+	}
+	return pid
+}
+
+// child is the process that the shell of the terminal runs.
+func (x *ptyTerminal) child() (pid int) {
+	x.t.Helper()
+	shell := x.cmd.Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", shell, shell))
+	if err == nil {
+		pid, err = strconv.Atoi(strings.TrimSpace(string(children)))
+	}
+	if err != nil {
+		x.t.Fatalf("which process is it? %v", err)
 	}
 	return pid
 }
@@ -384,7 +262,7 @@ func (x *ptyTerminal) changed() (list []string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for m := range x.modes {
-		if m != ansi.ModeTextCursorEnable { // which is set to show the cursor again
+		if m != ansi.ModeTextCursorEnable && m != ansi.ModeAutoWrap { // which are set to begin with
 			list = append(list, fmt.Sprintf("mode %d is set", m.Mode()))
 		}
 	}

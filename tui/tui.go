@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -43,6 +44,8 @@ type Config struct {
 	// ReadFile returns a file to be previewed as a template; nil leaves the
 	// preview of files out.
 	ReadFile func(ctx context.Context, path string) ([]byte, error)
+	// Ask asks in plain lines, for those who set ACCESSIBLE; nil leaves that out.
+	Ask Asker
 
 	Environ  []string // of the terminal: TERM, LANG, NO_COLOR, ACCESSIBLE
 	ASCII    bool     // plain glyphs whatever the locale says
@@ -64,6 +67,11 @@ type Setup struct {
 	Project    string        // the first project
 }
 
+// gcPercent is how much garbage may pile up, in percent of what is in use,
+// before it is collected. The interface mostly waits, so that memory is dearer
+// than time: each load of 100,000 secrets makes as much garbage as rows.
+const gcPercent = 25
+
 // ErrNoTerminal is returned by Run where there is no terminal to draw on.
 var ErrNoTerminal = errors.New("this needs a terminal")
 
@@ -74,13 +82,21 @@ func Run(ctx context.Context, in, out *os.File, cfg Config) error {
 	if cfg.Open == nil || cfg.Unlock == nil || cfg.Create == nil {
 		return errors.New("starting the interface: Open, Unlock and Create are required")
 	}
+	if a := lookup(cfg.Environ, "ACCESSIBLE"); a != "" && a != "0" && cfg.Ask != nil {
+		return runLines(ctx, out, cfg)
+	}
 	switch lookup(cfg.Environ, "TERM") {
 	case "", "dumb":
 		return ErrNoTerminal
 	}
 	// Bubble Tea would write everything drawn, and everything typed, to files.
-	os.Unsetenv("TEA_TRACE")
-	os.Unsetenv("TEA_DEBUG")
+	for _, name := range []string{"TEA_TRACE", "TEA_DEBUG"} {
+		if err := os.Unsetenv(name); err != nil {
+			return fmt.Errorf("starting the interface: %w", err)
+		}
+	}
+
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 
 	input, err := newSecretReader(in)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // session, the data, and the stack of dialogs. Only Update, and what Update
 // calls, changes it.
 type ui struct {
-	ctx   context.Context // of the program; commands derive theirs from it
+	ctx   context.Context //nolint:containedctx // of the program, for commands, which Bubble Tea calls without one
 	cfg   Config
 	input *secretReader
 
@@ -25,8 +25,9 @@ type ui struct {
 	theme  theme
 	glyphs glyphs
 
-	session *session
-	era     int // grows with each lock, so that late replies are known
+	session *session // nil while locked
+	last    *session // the one that may still be closing
+	era     int      // grows with each lock, so that late replies are known
 	data    data
 	stack   []dialog // the last one is on top and owns the input
 	onSide  bool     // the sidebar has the focus, not the section
@@ -118,12 +119,7 @@ func (u *ui) closeAll() {
 
 // isOpen tells whether d is still on the screen.
 func (u *ui) isOpen(d dialog) bool {
-	for _, o := range u.stack {
-		if o == d {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(u.stack, d)
 }
 
 // deafTime is how long something that opens by itself ignores keys: they were

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -41,12 +42,13 @@ var errClosed = errors.New("the vault was locked meanwhile")
 // under way, so that keys are never wiped under a call that uses them.
 type session struct {
 	vault  Vault
-	ctx    context.Context // cancelled when the session ends
+	ctx    context.Context //nolint:containedctx // the work of commands, whose life is the session's and no call's
 	cancel context.CancelFunc
 
 	mu     sync.Mutex
 	closed bool
 	work   sync.WaitGroup
+	ending sync.Once
 }
 
 func newSession(ctx context.Context, v Vault) *session {
@@ -69,15 +71,13 @@ func (s *session) use(fn func(context.Context, Vault) error) error {
 }
 
 // close ends the session: it cancels the work under way, waits for it, and
-// closes the vault, which wipes its keys. A second call does nothing.
-func (s *session) close() {
+// closes the vault, which wipes its keys. A second call waits for the first.
+func (s *session) close() { s.ending.Do(s.finish) }
+
+func (s *session) finish() {
 	s.mu.Lock()
-	was := s.closed
 	s.closed = true
 	s.mu.Unlock()
-	if was {
-		return
-	}
 	s.cancel()
 	done := make(chan struct{})
 	go func() { s.work.Wait(); close(done) }()
@@ -86,4 +86,10 @@ func (s *session) close() {
 	case <-time.After(closeWait):
 	}
 	s.vault.Close()
+	collect()
 }
+
+// collect runs after keys and values were used: Go's own crypto packages leave
+// copies of them in memory that nobody can wipe, and a collection makes that
+// memory free to be overwritten.
+func collect() { debug.FreeOSMemory() }

@@ -25,14 +25,14 @@ func (m *root) workspace() []group {
 	}
 	everywhere := group{"Everywhere", []binding{
 		{keys: "p", help: "projects", name: "switch, create or change projects", run: func() tea.Cmd { return openProjects(u) }},
-		{keys: ":", help: "commands", hint: true, run: func() tea.Cmd { return u.push(newPalette(m)) }},
-		{keys: "?", help: "help", name: "show the keys", hint: true, run: func() tea.Cmd { return u.push(newHelp(m.workspace(), m.always())) }},
+		{keys: ":", help: "commands", hint: hintAlways, run: func() tea.Cmd { return u.push(newPalette(m)) }},
+		{keys: "?", help: "help", name: "show the keys", hint: hintAlways, run: func() tea.Cmd { return u.push(newHelp(m.workspace(), m.always())) }},
 		{keys: "r", help: "reload", name: "reload", run: u.load},
 		{keys: "tab", show: "tab S-tab", help: "pane", run: func() tea.Cmd { m.nextPane(1); return nil }},
 		{keys: "shift+tab", run: func() tea.Cmd { m.nextPane(-1); return nil }},
 		{keys: "esc", help: "back", run: func() tea.Cmd { m.back(); return nil }},
 		{keys: "L", help: "lock", name: "lock the vault", run: func() tea.Cmd { return m.lock("") }},
-		{keys: "q", help: "quit", name: "quit", hint: true, run: m.quit},
+		{keys: "q", help: "quit", name: "quit", hint: hintAlways, run: m.quit},
 	}}
 	for i, o := range m.sections {
 		b := binding{keys: strconv.Itoa(i + 1), name: "go to " + o.title(), run: func() tea.Cmd { return m.switchTo(i) }}
@@ -45,7 +45,7 @@ func (m *root) workspace() []group {
 	groups := s.groups(u)
 	if m.u.onSide {
 		groups = []group{{"Sidebar", append([]binding{
-			{keys: "enter", help: "open", hint: true, run: func() tea.Cmd { return m.side.choose(m) }},
+			{keys: "enter", help: "open", hint: hintAlways, run: func() tea.Cmd { return m.side.choose(m) }},
 		}, listMoves(func(key string) tea.Cmd { m.side.key(m, key); return nil })...)}}
 	}
 	return append(groups, everywhere)
@@ -77,7 +77,7 @@ func (m *root) nextPane(d int) {
 		if ok && c.next(m.u, d) {
 			return
 		}
-		if sideWidth(m.u.w) > 0 {
+		if m.sideWidth() > 0 {
 			m.u.onSide = true
 			m.side.at = len(m.u.data.projects) + m.open
 			return

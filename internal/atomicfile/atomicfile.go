@@ -13,6 +13,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
+
+	"golang.org/x/term"
 )
 
 // Options say how to write a file.
@@ -30,6 +33,29 @@ const maxLinks = 40
 
 // errClosed is what a File answers after Commit or Close.
 var errClosed = errors.New("the file was closed already")
+
+// errEnded is what a File answers after RemoveAll.
+var errEnded = errors.New("the program is ending")
+
+// temporaries are the Files of this process whose temporary file has a name now. Whoever ends the process has none of
+// them at hand: it may happen at any moment, in any other goroutine. The lock is held while a name comes or goes.
+var temporaries struct {
+	sync.Mutex
+	open  map[*File]struct{}
+	ended bool
+}
+
+// RemoveAll removes every temporary file that was not committed, for whoever is about to end the process without
+// waiting for the writers. From then on no File can be created or committed.
+func RemoveAll() {
+	temporaries.Lock()
+	defer temporaries.Unlock()
+	temporaries.ended = true
+	for f := range temporaries.open {
+		_ = f.dir.Remove(f.temp) // there is nobody left to tell
+	}
+	clear(temporaries.open)
+}
 
 // File is a file being written. Its target does not change before Commit.
 type File struct {
@@ -85,7 +111,7 @@ func openDirect(path string, follow bool) (*File, error) {
 	}
 	info, err := look(path)
 	if err != nil || !direct(info.Mode()) {
-		return nil, nil // whatever else is wrong is found again, by a step that can explain it
+		return nil, nil //nolint:nilerr // whatever is wrong is found again, by a step that can explain it
 	}
 	f, err := os.OpenFile(path, directFlags(follow), 0)
 	if err != nil {
@@ -145,15 +171,24 @@ func (f *File) begin() error {
 	if f.name == "." || f.name == ".." || f.name == string(filepath.Separator) {
 		return errors.New("it is a directory")
 	}
+	temporaries.Lock()
+	defer temporaries.Unlock()
+	if temporaries.ended {
+		return errEnded
+	}
 	temp := ".tacenda-" + rand.Text()
 	file, err := f.dir.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
 	if err != nil {
 		return err
 	}
-	f.temp, f.f = temp, file
 	if err := file.Chmod(0o600); err != nil { // the umask may have taken bits away
-		return errors.Join(err, f.discard())
+		return errors.Join(err, file.Close(), f.dir.Remove(temp))
 	}
+	f.temp, f.f = temp, file
+	if temporaries.open == nil {
+		temporaries.open = map[*File]struct{}{}
+	}
+	temporaries.open[f] = struct{}{}
 	return nil
 }
 
@@ -174,6 +209,20 @@ func (f *File) warn(tell func(string)) error {
 		tell(fmt.Sprintf("mode %04o lets others read or change %s", f.mode, f.path))
 	}
 	return nil
+}
+
+// Terminal says that what is written appears on a screen.
+func (f *File) Terminal() bool {
+	if f.temp != "" || f.f == nil {
+		return false
+	}
+	conn, err := f.f.SyscallConn() // not Fd, which would make writes to a FIFO block for good
+	if err != nil {
+		return false
+	}
+	terminal := false
+	_ = conn.Control(func(fd uintptr) { terminal = term.IsTerminal(int(fd)) })
+	return terminal
 }
 
 // Write appends p. Its errors are the system's own, so that a caller can tell EPIPE and ENOSPC.
@@ -223,13 +272,26 @@ func (f *File) Commit() error {
 	if f.temp == "" {
 		return errClosed
 	}
-	if err := f.dir.Rename(f.temp, f.name); err != nil {
+	if err := f.rename(); err != nil {
 		return fmt.Errorf("writing %s: %w", f.path, err)
 	}
-	f.temp = ""
 	if err := syncDir(f.dir); err != nil {
 		return fmt.Errorf("writing %s: syncing its directory: %w", f.path, err)
 	}
+	return nil
+}
+
+func (f *File) rename() error {
+	temporaries.Lock()
+	defer temporaries.Unlock()
+	if temporaries.ended {
+		return errEnded
+	}
+	if err := f.dir.Rename(f.temp, f.name); err != nil {
+		return err
+	}
+	delete(temporaries.open, f)
+	f.temp = ""
 	return nil
 }
 
@@ -250,9 +312,15 @@ func (f *File) discard() error {
 		err = f.f.Close()
 		f.f = nil
 	}
-	if f.temp != "" {
-		err = errors.Join(err, f.dir.Remove(f.temp))
-		f.temp = ""
+	if f.temp == "" {
+		return err
 	}
+	temporaries.Lock()
+	defer temporaries.Unlock()
+	if !temporaries.ended {
+		err = errors.Join(err, f.dir.Remove(f.temp))
+		delete(temporaries.open, f)
+	}
+	f.temp = ""
 	return err
 }

@@ -9,10 +9,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -105,16 +108,27 @@ func commands() []command {
 
 // run is Main with its seams.
 func run(sys System, s seams) exitCode {
+	ctx, signals := watchSignals(context.Background())
+	if err := spareDescriptors(); err != nil {
+		a := &app{sys: sys, out: &stream{file: sys.Stdout}, err: &stream{file: sys.Stderr}}
+		return a.report(err)
+	}
 	a := &app{sys: sys, seams: s, out: newStream(sys.Stdout), err: newStream(sys.Stderr)}
 	a.guard = secret.Protect()
 	defer secret.Purge()
-	ctx, signals := watchSignals(context.Background())
 	a.signals = signals
 	root := newRoot(a, sys.Args)
 	err := root.ExecuteContext(ctx)
-	sig := signals.stop()
+	sig := signals.received()
 	if sig == nil && errors.Is(err, prompt.ErrInterrupted) {
-		sig = os.Interrupt // ctrl+c, which a terminal in raw mode sends as a key
+		// By a signal, of which the prompt may have heard first, or by ctrl+c
+		// where a terminal sends it as a key and nobody else hears of it.
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+		sig = signals.received()
+		sig = cmp.Or(sig, os.Interrupt)
 	}
 	if a.out.broken {
 		secret.Purge()
@@ -126,12 +140,12 @@ func run(sys System, s seams) exitCode {
 		dieOf(sig)
 		return exitFailure // where signals do not end processes
 	}
-	return a.report(err)
+	return a.report(cmp.Or(err, a.out.failed))
 }
 
-// newRoot returns the root command with those below it that args may name
-// built in full, and the others as stubs for the help text. Nil args builds
-// everything, for the manual.
+// newRoot returns the root command with those below it that args may name. Nil
+// args builds everything, for the manual. Help and suggestions come from the
+// table, so that nothing else need exist.
 func newRoot(a *app, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:               "tacenda",
@@ -152,12 +166,16 @@ func newRoot(a *app, args []string) *cobra.Command {
 	a.resolveFlag(root, args)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return a.globals.complete(a, c) }
 	root.AddGroup(groups[:]...)
+	complete := len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
 	for _, row := range commands() {
 		var c *cobra.Command
-		if args == nil || slices.Contains(args, row.name) {
+		switch {
+		case args == nil || slices.Contains(args, row.name):
 			c = row.build(a)
-		} else {
+		case complete: // names to choose from
 			c = &cobra.Command{Use: row.name, Run: func(*cobra.Command, []string) {}}
+		default:
+			continue
 		}
 		c.Short, c.GroupID = row.short, row.group
 		if row.name == "help" {

@@ -124,7 +124,8 @@ func exitStatus(ts *testscript.TestScript, err error) int {
 
 // onTerminal runs a program with a terminal for everything and wants one exit
 // code: pty 7 answers.txt tacenda resolve t.tmpl. Each line of the answers is
-// typed when a question has been asked; ^C, ^D and ^Z are those keys. What the
+// typed when a question has been asked; ^C, ^D and ^Z are those keys, and !TERM
+// is that signal. What the
 // terminal showed is in the file ptyout.
 func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
@@ -146,7 +147,7 @@ func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	defer terminal.Close()
 	shown := make(chan []byte)
 	go func() {
-		shown <- converse(terminal, strings.Split(strings.TrimSuffix(ts.ReadFile(args[1]), "\n"), "\n"))
+		shown <- converse(terminal, cmd.Process, strings.Split(strings.TrimSuffix(ts.ReadFile(args[1]), "\n"), "\n"))
 	}()
 	got := exitStatus(ts, cmd.Wait())
 	text := <-shown
@@ -159,7 +160,7 @@ func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 
 // converse types the next answer whenever the terminal ends with a question, and
 // returns all that it showed.
-func converse(terminal *os.File, answers []string) []byte {
+func converse(terminal *os.File, process *os.Process, answers []string) []byte {
 	var shown []byte
 	buf := make([]byte, 4096)
 	for {
@@ -175,6 +176,10 @@ func converse(terminal *os.File, answers []string) []byte {
 		answer := answers[0] + "\r"
 		if key, ok := strings.CutPrefix(answers[0], "^"); ok {
 			answer = string(key[0] - '@')
+		}
+		if answers[0] == "!TERM" {
+			answer = ""
+			_ = process.Signal(syscall.SIGTERM)
 		}
 		answers = answers[1:]
 		_, _ = io.WriteString(terminal, answer)

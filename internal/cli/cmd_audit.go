@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,12 +71,15 @@ func (a *app) audit(ctx context.Context, f auditFlags) error {
 		}
 	}
 	if f.secret != "" {
-		if err := vault.CheckSecretName(f.secret); err != nil {
+		if err := checkSecretName(f.secret); err != nil {
 			return err
 		}
 	}
 	if f.head && f.verify != "" {
 		return usagef("--head and --verify exclude each other")
+	}
+	if f.verify != "" && f.verify != verifyOnly && !isHead(f.verify) {
+		return hinted(usagef("--verify: this is no head"), "give the whole line that tacenda audit --head printed")
 	}
 	project, err := a.projectName()
 	if err != nil {
@@ -131,6 +137,19 @@ func (a *app) printEvents(events []vault.Event) error {
 // headSeparator joins the head of the project's history and that of the
 // vault's own into the one word that a user keeps.
 const headSeparator = ","
+
+// isHead tells whether text can be what --head printed: LENGTH:HASH of the
+// project's history and, joined to it, that of the vault's.
+func isHead(text string) bool {
+	of, own, both := strings.Cut(strings.TrimSpace(text), headSeparator)
+	one := func(head string) bool {
+		length, hash, _ := strings.Cut(head, ":")
+		_, err := strconv.ParseUint(length, 10, 64)
+		sum, bad := hex.DecodeString(hash)
+		return err == nil && bad == nil && len(sum) == sha256.Size
+	}
+	return one(of) && (!both || one(own))
+}
 
 func (a *app) auditHead(ctx context.Context, v *vault.Vault, project string) error {
 	of, err := v.Head(ctx, project)

@@ -16,11 +16,13 @@ import (
 func (a *app) backupCommand() *cobra.Command {
 	var overwrite bool
 	c := &cobra.Command{
-		Use: "backup FILE",
-		Long: `Write a consistent copy of the vault to FILE, while others may go on working. It
-is encrypted as the vault is and opens with the same keys.
+		Use: "backup FILE|-",
+		Long: `Write a consistent copy of the vault to FILE, or with - to standard output, while
+others may go on working. It is encrypted as the vault is and opens with the same
+keys.
 
-Exit codes: 5 no such directory; 6 FILE exists, unless --overwrite.`,
+Exit codes: 2 standard output is a terminal; 5 no such directory; 6 FILE exists,
+unless --overwrite.`,
 		Example: "  tacenda backup /media/stick/vault-2027-01-31.db",
 		Args:    exactly(1, "one FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -32,6 +34,9 @@ Exit codes: 5 no such directory; 6 FILE exists, unless --overwrite.`,
 }
 
 func (a *app) backup(ctx context.Context, path string, overwrite bool) error {
+	if path == "-" {
+		return a.backupToOutput(ctx)
+	}
 	if _, err := os.Lstat(path); err == nil && !overwrite {
 		return hinted(failf(exitExists, "backup: %s already exists", path), "choose another name, or add --overwrite")
 	}
@@ -53,6 +58,24 @@ func (a *app) backup(ctx context.Context, path string, overwrite bool) error {
 		return fmt.Errorf("writing the backup %s: %w", path, err)
 	}
 	a.note(fmt.Sprintf("wrote %s, %d bytes", path, n))
+	return nil
+}
+
+// backupToOutput writes the copy for a program that reads it.
+func (a *app) backupToOutput(ctx context.Context) error {
+	if a.out.terminal() {
+		return hinted(usagef("backup: standard output is a terminal"), "name a FILE, or pipe it")
+	}
+	v, err := a.openVault(ctx, forReading)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	n, err := v.Backup(ctx, &stoppingWriter{ctx, a.out})
+	if err != nil {
+		return fmt.Errorf("writing the backup: %w", err)
+	}
+	a.note(fmt.Sprintf("wrote the backup, %d bytes", n))
 	return nil
 }
 
@@ -112,8 +135,7 @@ func (a *app) restore(ctx context.Context, path string, yes bool) error {
 			return err
 		}
 		if !ok {
-			a.note("nothing was changed")
-			return nil
+			return errors.New("nothing was changed")
 		}
 	}
 	p := a.progress("restoring")
@@ -133,6 +155,7 @@ func (a *app) restore(ctx context.Context, path string, yes bool) error {
 	}
 	p.end()
 	a.note(fmt.Sprintf("restored %s from %s, under new keys", at.path, path))
+	a.note("a copy of the vault at another place is refused on this machine from now on, unless --accept-rollback is given")
 	return nil
 }
 

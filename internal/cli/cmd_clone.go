@@ -52,6 +52,7 @@ func (a *app) clone(ctx context.Context, names []string, to string, overwrite bo
 		return err
 	}
 	defer v.Close()
+	names = distinct(names)
 	if err := v.CloneSecrets(ctx, project, names, to, overwrite); err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ is taken.`,
 
 func (a *app) create(c *cobra.Command, name string, meta *metaFlags, value *valueFlags) error {
 	ctx := c.Context()
-	if err := vault.CheckSecretName(name); err != nil {
+	if err := checkSecretName(name); err != nil {
 		return err
 	}
 	if err := meta.check(time.Now()); err != nil {

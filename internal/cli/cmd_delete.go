@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,6 +49,7 @@ func (a *app) deleteSecrets(ctx context.Context, names []string, force, yes bool
 		return err
 	}
 	defer v.Close()
+	names = distinct(names)
 	for _, name := range names {
 		if _, err := v.Secret(ctx, project, name); err != nil {
 			return err
@@ -63,8 +66,7 @@ func (a *app) deleteSecrets(ctx context.Context, names []string, force, yes bool
 			return err
 		}
 		if !ok {
-			a.note("nothing was deleted")
-			return nil
+			return errors.New("nothing was deleted")
 		}
 	}
 	if err := v.DeleteSecrets(ctx, project, names); err != nil {
@@ -72,6 +74,17 @@ func (a *app) deleteSecrets(ctx context.Context, names []string, force, yes bool
 	}
 	a.note(fmt.Sprintf("deleted %s from project %s", strings.Join(names, ", "), project))
 	return nil
+}
+
+// distinct is names without the repeated ones, in their order.
+func distinct(names []string) []string {
+	var once []string
+	for _, name := range names {
+		if !slices.Contains(once, name) {
+			once = append(once, name)
+		}
+	}
+	return once
 }
 
 // refuseInUse lists where the names are used, and fails if anywhere.
@@ -94,14 +107,5 @@ func (a *app) refuseInUse(ctx context.Context, v *vault.Vault, project string, n
 	if uses == 0 {
 		return nil
 	}
-	return hinted(failf(exitInUse, "delete %s: in use in %d places", first, uses), "change what uses it, or delete with --force")
-}
-
-func checkSecretNames(names []string) error {
-	for _, name := range names {
-		if err := vault.CheckSecretName(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return hinted(failf(exitInUse, "delete %s: in use in %s", first, number(uses, "place")), "change what uses it, or delete with --force")
 }

@@ -95,7 +95,7 @@ func (d *demo) environment(name string) string {
 func (d *demo) child(args []string) *app {
 	sys := d.app.sys
 	sys.Args, sys.Getenv = args, d.environment
-	c := &app{sys: sys, seams: d.app.seams, out: d.app.out, err: d.app.out, guard: d.app.guard}
+	c := &app{sys: sys, seams: d.app.seams, out: d.app.out, err: d.app.out, guard: d.app.guard, signals: d.app.signals}
 	c.guard.Warning = "" // the machine is the doctor's business
 	c.globals.ascii = d.app.globals.ascii
 	return c

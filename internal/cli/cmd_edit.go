@@ -37,7 +37,7 @@ Exit codes: 2 malformed option, or no option and no terminal; 5 no such secret.`
 
 func (a *app) edit(c *cobra.Command, name string, meta *metaFlags, value *valueFlags) error {
 	ctx := c.Context()
-	if err := vault.CheckSecretName(name); err != nil {
+	if err := checkSecretName(name); err != nil {
 		return err
 	}
 	if err := meta.check(time.Now()); err != nil {

@@ -22,6 +22,7 @@ type importFlags struct {
 	dryRun    bool
 	overwrite bool
 	skip      bool
+	skipEmpty bool
 }
 
 func (a *app) importCommand() *cobra.Command {
@@ -53,6 +54,7 @@ stored; 6 a name exists, unless --overwrite or --skip-existing.`,
 	fl.BoolVar(&f.dryRun, "dry-run", false, "say what would happen, and change nothing")
 	fl.BoolVar(&f.overwrite, "overwrite", false, "give secrets that exist the file's values")
 	fl.BoolVar(&f.skip, "skip-existing", false, "leave secrets that exist as they are")
+	fl.BoolVar(&f.skipEmpty, "skip-empty", false, "leave out names whose value is empty")
 	return c
 }
 
@@ -107,7 +109,7 @@ func (a *app) importFile(c *cobra.Command, file string, f importFlags) error {
 	}
 	// The file is read before the vault is opened: nobody types a passphrase to
 	// learn of a comma.
-	parsed, err := a.readImport(ctx, file, format, f.prefix)
+	parsed, err := a.readImport(ctx, file, format, f)
 	if err != nil {
 		return err
 	}
@@ -148,7 +150,7 @@ func (a *app) importFile(c *cobra.Command, file string, f importFlags) error {
 }
 
 // readImport reads and parses a file; no value of it leaves guarded memory.
-func (a *app) readImport(ctx context.Context, file string, format importer.Format, prefix string) (*importer.File, error) {
+func (a *app) readImport(ctx context.Context, file string, format importer.Format, f importFlags) (*importer.File, error) {
 	in, err := a.openInput(ctx, file)
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
@@ -162,10 +164,17 @@ func (a *app) readImport(ctx context.Context, file string, format importer.Forma
 		return nil, fmt.Errorf("import: reading %s: %w", file, err)
 	}
 	parsed, err := importer.Parse(text, format, importer.Options{
-		Prefix: prefix, CheckName: vault.CheckSecretName, CheckValue: vault.CheckValue,
+		Prefix: f.prefix, CheckName: vault.CheckSecretName, CheckValue: vault.CheckValue, SkipEmpty: f.skipEmpty,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("import: %s: %w", file, err)
+		err = fmt.Errorf("import: %s: %w", file, err)
+		if errors.Is(err, importer.ErrEmpty) {
+			err = hinted(err, "nothing was stored; remove the line, or leave empty values out with --skip-empty")
+		}
+		return nil, err
+	}
+	if len(parsed.Empty) > 0 {
+		a.note("skipped, as they are empty: " + strings.Join(parsed.Empty, ", "))
 	}
 	return parsed, nil
 }

@@ -56,8 +56,10 @@ func (a *app) init(ctx context.Context, recipients []string) error {
 	if err != nil {
 		return err
 	}
-	a.signals.wait()
 	if err := a.refuseExisting(at.path); err != nil {
+		return err
+	}
+	if err := a.agreeToPlace(ctx, at); err != nil {
 		return err
 	}
 	pass, err := a.firstPassphrase(ctx, len(recipients) > 0)

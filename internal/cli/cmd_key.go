@@ -101,7 +101,11 @@ func (a *app) keyAdd(c *cobra.Command, args []string, label, file string) error 
 	case want == 0:
 		return hinted(usagef("key add needs what to add"), "passphrase, recipient R, oskeyring or recovery")
 	case len(args) != want:
-		return hinted(usagef("key add %s takes %d more arguments, not %d", kind, want-1, len(args)-1), "tacenda key add --help")
+		takes := "nothing more"
+		if want > 1 {
+			takes = "one recipient"
+		}
+		return hinted(usagef("key add %s takes %s, not %s", kind, takes, number(len(args)-1, "argument")), "tacenda key add --help")
 	case file != "" && kind != "passphrase":
 		return usagef("--new-passphrase-file goes with key add passphrase")
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -151,8 +152,7 @@ func (a *app) projectDelete(ctx context.Context, v *vault.Vault, name string, ye
 				return err
 			}
 			if !ok {
-				a.note("nothing was deleted")
-				return nil
+				return errors.New("nothing was deleted")
 			}
 		}
 	}

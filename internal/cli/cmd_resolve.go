@@ -33,7 +33,7 @@ type resolveFlags struct {
 
 func (f *resolveFlags) register(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringVarP(&f.out, "output", "o", "", "write to `FILE`, replaced as a whole or not at all")
+	fl.StringVarP(&f.out, "output", "o", "", "write to `FILE`, replaced as a whole or not at all; - is standard output")
 	fl.StringVar(&f.outDir, "out-dir", "", "write each FILE to `DIR` without its .tmpl, all or none")
 	fl.StringVarP(&f.text, "expression", "e", "", "resolve `TEXT` instead of a file")
 	fl.BoolVar(&f.follow, "follow", false, "write through a symbolic link")
@@ -92,7 +92,7 @@ such template, project or directory; 7 a name is missing or misfits.`,
 // check refuses options that contradict each other, before anything is read.
 func (f *resolveFlags) check(a *app, c *cobra.Command, files []string) (mode fs.FileMode, escape resolver.Filter, err error) {
 	given := c.Flags().Changed
-	toFile := f.out != "" || f.outDir != ""
+	toFile := f.out != "" && f.out != "-" || f.outDir != ""
 	switch {
 	case given("output") && f.out == "", given("out-dir") && f.outDir == "":
 		err = usagef("-o and --out-dir must not be empty")
@@ -113,6 +113,9 @@ func (f *resolveFlags) check(a *app, c *cobra.Command, files []string) (mode fs.
 	}
 	if err != nil {
 		return 0, 0, err
+	}
+	if f.out == "-" {
+		f.out = "" // standard output, which is where everything goes anyhow
 	}
 	if given("mode") {
 		n, err := strconv.ParseUint(f.mode, 8, 32)
@@ -141,6 +144,7 @@ func (f *resolveFlags) check(a *app, c *cobra.Command, files []string) (mode fs.
 // what scanning it found.
 type source struct {
 	name     string
+	file     fs.FileInfo // nil when it is not a file
 	input    io.ReadSeeker
 	close    func() error
 	template *resolver.Template
@@ -173,6 +177,12 @@ func (a *app) resolve(c *cobra.Command, files []string, f *resolveFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.out != "" {
+		targets = []string{f.out}
+	}
+	if err := refuseOverTemplate(sources, targets); err != nil {
+		return err
+	}
 	project, err := a.projectName()
 	if err != nil {
 		return err
@@ -189,7 +199,7 @@ func (a *app) resolve(c *cobra.Command, files []string, f *resolveFlags) error {
 	if f.preview || refused {
 		err := r.preview(c.Context(), toTerminal)
 		if err == nil && refused {
-			err = hinted(failf(exitUnresolved, "a terminal is shown hints, not values"), "write a file with -o FILE, pipe it, or add --reveal")
+			err = errTerminal()
 		}
 		return err
 	}
@@ -209,7 +219,7 @@ func (a *app) openTemplate(ctx context.Context, path string) (*source, error) {
 		name = "-"
 	}
 	if info, err := in.file.Stat(); err == nil && info.Mode().IsRegular() {
-		return &source{name: name, input: in.file, close: in.Close}, nil
+		return &source{name: name, file: info, input: in.file, close: in.Close}, nil
 	}
 	defer in.Close()
 	s, err := spool.New(in)

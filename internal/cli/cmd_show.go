@@ -35,7 +35,7 @@ which tools and instructions use it. Never its value: no command shows that.`,
 }
 
 func (a *app) show(ctx context.Context, name string) error {
-	if err := vault.CheckSecretName(name); err != nil {
+	if err := checkSecretName(name); err != nil {
 		return err
 	}
 	project, err := a.projectName()

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +39,7 @@ func (a *app) xdg(variable, fallback string) (string, error) {
 	}
 	home := a.home()
 	if !filepath.IsAbs(home) {
-		return "", fmt.Errorf("finding the place of %s: neither %s nor the home directory is set", fallback, variable)
+		return "", fmt.Errorf("finding the directory ~/%s: neither HOME nor %s is set to an absolute path", fallback, variable)
 	}
 	return filepath.Join(home, filepath.FromSlash(fallback)), nil
 }
@@ -227,6 +228,10 @@ func decodeSettings(path string, data []byte, to any) error {
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		row, column := decode.Position()
+		if key := decode.Key(); strings.Contains(decode.Error(), "cannot decode") || strings.Contains(decode.Error(), "cannot store") {
+			// The library names types of this program, which say nothing to a user.
+			return usagef("%s:%d:%d: %s has a value of the wrong type", path, row, column, cmp.Or(strings.Join(key, "."), "a key"))
+		}
 		return usagef("%s:%d:%d: %s", path, row, column, decode.Error())
 	}
 	if err != nil {

@@ -35,6 +35,25 @@ func untrusted(info fs.FileInfo) string {
 	return ""
 }
 
+// exposed says why a file that opens a vault is not its owner's alone, "" if it
+// is. A container's secrets belong to root and are read-only for everybody in
+// it; mounted allows that.
+func exposed(info fs.FileInfo, mounted bool) string {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	mode := info.Mode().Perm()
+	switch {
+	case !ok || !info.Mode().IsRegular():
+		return ""
+	case int(st.Uid) != os.Geteuid() && st.Uid != 0:
+		return "belongs to another user, who knows what is in it"
+	case mounted && st.Uid == 0 && mode&^0o444 == 0:
+		return ""
+	case mode&0o077 != 0:
+		return "can be read by others; chmod 600 it"
+	}
+	return ""
+}
+
 // openNoFollow opens a file that must not be a link, and does not wait for the
 // writer of a pipe.
 func openNoFollow(path string) (*os.File, error) {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"strings"
 	"time"
@@ -73,6 +75,9 @@ func (g *globals) complete(a *app, c *cobra.Command) error {
 	if identity != "" {
 		g.identities = []string{identity}
 	}
+	if err := g.refuseMisplaced(); err != nil {
+		return err
+	}
 	if g.lockTimeout < 0 {
 		return usagef("--lock-timeout %s: must not be negative", g.lockTimeout)
 	}
@@ -82,6 +87,33 @@ func (g *globals) complete(a *app, c *cobra.Command) error {
 		}
 	}
 	return g.claimInputs(a)
+}
+
+// fingerprint is what --owner may be: SHA-256 of a public key in base64.
+func fingerprint(text string) bool {
+	sum, err := base64.RawStdEncoding.DecodeString(strings.TrimPrefix(text, "SHA256:"))
+	return err == nil && strings.HasPrefix(text, "SHA256:") && len(sum) == sha256.Size
+}
+
+// refuseMisplaced refuses private keys where their files belong, and an owner
+// that no vault can have.
+func (g *globals) refuseMisplaced() error {
+	for _, path := range g.identities {
+		if err := refuseKeys("--identity", path); err != nil {
+			return err
+		}
+	}
+	for _, given := range [...]struct{ option, text string }{
+		{"--vault", g.vault}, {"--project", g.project}, {"--passphrase-file", g.passphraseFile}, {"--owner", g.owner},
+	} {
+		if err := refuseKeys(given.option, given.text); err != nil {
+			return err
+		}
+	}
+	if g.owner != "" && !fingerprint(g.owner) {
+		return hinted(usagef("--owner: not a fingerprint, which is SHA256: and 43 characters"), "tacenda init prints it, and so does a rotation")
+	}
+	return nil
 }
 
 // claimInputs makes sure that at most one of the options that open the vault
@@ -156,7 +188,8 @@ func (a *app) report(err error) exitCode {
 	if code == exitFindings {
 		return code
 	}
-	text := plain.String(strings.TrimSpace(err.Error()))
+	text := plain.String(strings.TrimSpace(a.conceal(err.Error())))
+	hint = a.conceal(hint)
 	line := "tacenda: " + text + "\n"
 	if hint != "" {
 		line += "hint: " + plain.String(hint) + "\n"

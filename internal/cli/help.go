@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ func (a *app) help(c *cobra.Command, _ []string) {
 		text = c.Short
 	}
 	fmt.Fprintf(&b, "%s\n\nUsage:\n", strings.TrimSpace(text))
-	if c.HasParent() || !c.HasSubCommands() {
+	if c.HasParent() {
 		if c.Runnable() && !c.HasSubCommands() {
 			fmt.Fprintf(&b, "  %s\n", c.UseLine())
 		}
@@ -48,10 +49,10 @@ func (a *app) help(c *cobra.Command, _ []string) {
 
 // helpCommands lists the commands below c, in the root by their groups.
 func helpCommands(b *strings.Builder, c *cobra.Command) {
-	if !c.HasAvailableSubCommands() {
-		return
-	}
 	if c.HasParent() {
+		if !c.HasAvailableSubCommands() {
+			return
+		}
 		b.WriteString("\nCommands:\n")
 		for _, sub := range c.Commands() {
 			fmt.Fprintf(b, "  %-11s %s\n", sub.Name(), sub.Short)
@@ -176,7 +177,7 @@ func (a *app) flagError(c *cobra.Command, err error) error {
 	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok && (name == "value" || name == "password" || name == "passphrase") {
 		hint = "values and passphrases are never arguments: use --value-file, --passphrase-file or the prompt"
 	}
-	return hinted(usagef("%v", err), hint)
+	return hinted(usagef("%s", flagText(err)), hint)
 }
 
 // exactly, atLeast and atMost check the number of arguments. They never repeat
@@ -193,11 +194,19 @@ func atMost(n int, want string) cobra.PositionalArgs {
 	return counted(func(got int) bool { return got <= n }, want)
 }
 
+// number is n things, or one thing.
+func number(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return strconv.Itoa(n) + " " + thing
+}
+
 func counted(ok func(int) bool, want string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if ok(len(args)) {
 			return nil
 		}
-		return hinted(usagef("%s takes %s, not %d arguments", subject(c), want, len(args)), c.CommandPath()+" --help")
+		return hinted(usagef("%s takes %s, not %s", subject(c), want, number(len(args), "argument")), c.CommandPath()+" --help")
 	}
 }

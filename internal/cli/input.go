@@ -20,6 +20,9 @@ func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 // /dev/fd/N for a descriptor that the caller passed on. Whoever may read
 // standard input has claimed it. Waiting for it ends with ctx.
 func (a *app) openInput(ctx context.Context, path string) (*waitingReader, error) {
+	if path == "" {
+		return nil, usagef("the name of a file must not be empty")
+	}
 	if isStdin(path) {
 		return &waitingReader{ctx: ctx, file: a.sys.Stdin}, nil
 	}
@@ -92,7 +95,7 @@ const maxPassphrase = 4096
 func (a *app) readPassphrase(ctx context.Context, option, path string) (*secret.Bytes, error) {
 	in, err := a.openInput(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", option, err)
+		return nil, missingInput(option, path, "passphrase", err)
 	}
 	defer in.Close()
 	// More than a line may follow: it is read and dropped, but not without end.
@@ -124,6 +127,7 @@ func (a *app) readPassphrase(ctx context.Context, option, path string) (*secret.
 		pass.Destroy()
 		return nil, err
 	}
+	a.warnExposed(path, in.file)
 	pass.Shrink(length)
 	return pass, nil
 }

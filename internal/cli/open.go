@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"tacenda/internal/prompt"
 	"tacenda/internal/vault"
@@ -28,7 +28,7 @@ const (
 func (a *app) boltOptions(acc access) store.BoltOptions {
 	timeout := a.globals.lockTimeout
 	if timeout == 0 {
-		timeout = time.Nanosecond // one try; the engine takes 0 for its default
+		timeout = -1 // one try; the engine takes 0 for its default
 	}
 	return store.BoltOptions{LockTimeout: timeout, Mounted: a.globals.allowMounted && acc == forReading}
 }
@@ -102,6 +102,25 @@ func (a *app) trustPlace(ctx context.Context, at place, engine store.Engine) err
 		return refusal
 	}
 	ok, err := a.confirm(ctx, fmt.Sprintf("%s names the vault %s, which this machine has not opened before. Use it?", at.from, at.path))
+	if err == nil && !ok {
+		err = refusal
+	}
+	return err
+}
+
+// agreeToPlace lets a .tacenda file choose where a new vault is made only when
+// somebody at a terminal agrees: it cannot be known yet, and whoever wrote the
+// file could have the vault made where they can take it away.
+func (a *app) agreeToPlace(ctx context.Context, at place) error {
+	if !at.file {
+		return nil
+	}
+	refusal := hinted(fmt.Errorf("%s wants the vault to be made at %s", at.from, at.path),
+		"if you trust it, name the place with --vault "+at.path)
+	if !a.hasTerminal() {
+		return refusal
+	}
+	ok, err := a.confirm(ctx, fmt.Sprintf("%s wants the vault to be made at %s. Do it?", at.from, at.path))
 	if err == nil && !ok {
 		err = refusal
 	}
@@ -191,9 +210,29 @@ func (a *app) readIdentity(ctx context.Context, path string, ask func(string) (*
 	defer data.Destroy()
 	ids, err := keyring.ParseIdentities(path, data, ask)
 	if err != nil {
-		return nil, fmt.Errorf("--identity: %w", err)
+		err = fmt.Errorf("--identity: %w", err)
+		if code, _ := verdict(err); code == exitFailure {
+			err = failf(exitLocked, "%w", err) // for a script it is a key that does not open
+		}
+		return nil, err
 	}
+	a.warnExposed(path, in.file)
 	return ids, nil
+}
+
+// warnExposed says that others can read a file that opens the vault. What the
+// caller passed as a descriptor has no place of which to say it.
+func (a *app) warnExposed(path string, f *os.File) {
+	if _, passed := descriptor(path); passed || isStdin(path) {
+		return
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return
+	}
+	if why := exposed(info, a.globals.allowMounted); why != "" {
+		a.warn(path + " " + why)
+	}
 }
 
 // An attempt is one way to open the vault, and what became of it.

@@ -20,10 +20,12 @@ import (
 )
 
 // A stream is standard output or standard error. It remembers whether its
-// reader went away, which ends the program as quietly as it ends cat.
+// reader went away, which ends the program as quietly as it ends cat, and what
+// else went wrong: not everybody who writes can say so.
 type stream struct {
 	file   *os.File
 	broken bool
+	failed error
 }
 
 func newStream(f *os.File) *stream { return &stream{file: quietly(f)} }
@@ -32,6 +34,8 @@ func (s *stream) Write(p []byte) (int, error) {
 	n, err := s.file.Write(p)
 	if errors.Is(err, syscall.EPIPE) {
 		s.broken = true
+	} else if err != nil {
+		s.failed = err
 	}
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -34,6 +35,29 @@ func (f *resolveFlags) targets(files []string) ([]string, error) {
 	return targets, nil
 }
 
+// refuseOverTemplate refuses targets that are one of the templates, by whatever
+// name: a template that became its own result is lost, and holds values where
+// nobody expects them.
+func refuseOverTemplate(sources []*source, targets []string) error {
+	for _, target := range targets {
+		info, err := os.Stat(target)
+		if err != nil {
+			continue // there is nothing yet, or what is wrong is said by the step that writes
+		}
+		for _, s := range sources {
+			if s.file != nil && os.SameFile(info, s.file) {
+				return hinted(usagef("resolving %s: the output %s is the template itself", s.name, target), "write to another file")
+			}
+		}
+	}
+	return nil
+}
+
+// errTerminal is how a resolve ends that would have shown values on a screen.
+func errTerminal() error {
+	return hinted(failf(exitUnresolved, "a terminal is shown hints, not values"), "write a file with -o FILE, pipe it, or add --reveal")
+}
+
 // write resolves every template to where it belongs: all of them, or none.
 func (r *resolving) write(ctx context.Context) error {
 	values, err := r.v.Values(ctx, r.project, r.names)
@@ -48,8 +72,9 @@ func (r *resolving) write(ctx context.Context) error {
 	if err := r.expired(values.Secrets()); err != nil {
 		return err
 	}
-	if r.targets == nil && r.flags.out == "" {
+	if r.targets == nil {
 		out := &stoppingWriter{ctx, r.a.out}
+		r.a.out.widen(r.sources[0].input)
 		return r.explain(r.sources[0], r.sources[0].template.Resolve(out, values))
 	}
 	return r.toFiles(ctx, func(s *source, w io.Writer) error { return s.template.Resolve(w, values) })
@@ -58,10 +83,6 @@ func (r *resolving) write(ctx context.Context) error {
 // toFiles writes each source to its target. Every file is complete on the disk
 // before the first replaces what was there.
 func (r *resolving) toFiles(ctx context.Context, fill func(*source, io.Writer) error) error {
-	targets := r.targets
-	if targets == nil {
-		targets = []string{r.flags.out}
-	}
 	var files []*atomicfile.File
 	defer func() {
 		for _, f := range files {
@@ -69,12 +90,12 @@ func (r *resolving) toFiles(ctx context.Context, fill func(*source, io.Writer) e
 		}
 	}()
 	for i, s := range r.sources {
-		f, err := atomicfile.Create(targets[i], atomicfile.Options{Mode: r.mode, Follow: r.flags.follow, Warn: r.a.warn})
+		f, err := atomicfile.Create(r.targets[i], atomicfile.Options{Mode: r.mode, Follow: r.flags.follow, Warn: r.a.warn})
 		if err != nil {
 			return err
 		}
 		files = append(files, f)
-		if err := r.explain(s, fill(s, &stoppingWriter{ctx, f})); err != nil {
+		if err := r.explain(s, r.fillFile(ctx, s, f, fill)); err != nil {
 			return err
 		}
 		if err := f.Sync(); err != nil {
@@ -93,6 +114,21 @@ func (r *resolving) toFiles(ctx context.Context, fill func(*source, io.Writer) e
 		}
 	}
 	return nil
+}
+
+// fillFile writes one source. Who names a terminal as a file gets what standard
+// output would get there, but for the hints: those are shown when asked for.
+func (r *resolving) fillFile(ctx context.Context, s *source, f *atomicfile.File, fill func(*source, io.Writer) error) error {
+	to := &stoppingWriter{ctx, f}
+	switch {
+	case !f.Terminal() || r.flags.reveal:
+		return fill(s, to)
+	case r.flags.preview:
+		screen := &plainWriter{to: to}
+		defer screen.flush()
+		return fill(s, screen)
+	}
+	return errTerminal()
 }
 
 // explain lists the places of a template that did not resolve.
@@ -141,7 +177,7 @@ func (r *resolving) preview(ctx context.Context, toTerminal bool) error {
 	ascii := toTerminal && !r.a.utf8Terminal()
 	fill := func(s *source, w io.Writer) error { return s.template.Preview(w, hint, ascii) }
 	var err error
-	if r.targets != nil || r.flags.out != "" {
+	if r.targets != nil {
 		err = r.toFiles(ctx, fill)
 	} else {
 		err = r.explain(r.sources[0], fill(r.sources[0], out))

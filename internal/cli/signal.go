@@ -4,9 +4,10 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"sync"
+	"sync/atomic"
 	"time"
 
+	"tacenda/internal/atomicfile"
 	"tacenda/keyring/secret"
 )
 
@@ -19,64 +20,64 @@ const grace = 2 * time.Second
 // that files, terminals and memory are left in order.
 type signals struct {
 	ch     chan os.Signal
-	done   chan struct{}
-	ready  chan struct{} // closed once signals no longer end the process by themselves
-	ended  sync.WaitGroup
 	cancel context.CancelFunc
-	got    os.Signal // read after ended only
+	got    atomic.Pointer[os.Signal]
 }
 
-// watchSignals starts the one goroutine that the command line has. stop ends it.
-// Asking the system for signals takes the runtime a fifth of a headless resolve,
-// so it happens beside the work that needs no care: see wait.
+// watchSignals starts the one goroutine that the command line has. It ends with
+// the process: waiting for it would make every command wait for another thread.
+// When this returns no signal ends the process by itself, or makes the runtime
+// print every stack.
 func watchSignals(ctx context.Context) (context.Context, *signals) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &signals{ch: make(chan os.Signal, 4), done: make(chan struct{}), ready: make(chan struct{}), cancel: cancel}
-	s.ended.Go(func() {
-		for _, sig := range endings {
-			if !signal.Ignored(sig) { // nohup, and jobs in the background, mean it
-				signal.Notify(s.ch, sig)
-			}
+	s := &signals{ch: make(chan os.Signal, 4), cancel: cancel}
+	for _, sig := range endings {
+		if !signal.Ignored(sig) { // nohup, and jobs in the background, mean it
+			signal.Notify(s.ch, sig)
 		}
-		close(s.ready)
-		s.loop()
-	})
+	}
+	go s.loop()
 	return ctx, s
 }
-
-// wait returns when signals are watched. Whoever is about to read a secret or to
-// write a file calls it; before that a signal has nothing to leave in order.
-func (s *signals) wait() { <-s.ready }
 
 func (s *signals) loop() {
 	var late <-chan time.Time
 	for {
 		select {
 		case sig := <-s.ch:
-			if s.got != nil { // asked twice
-				end(s.got)
+			if s.got.Load() != nil { // asked twice
+				end(sig)
 			}
-			s.got = sig
+			s.got.Store(&sig)
 			s.cancel()
 			late = time.After(grace)
 		case <-late:
-			end(s.got)
-		case <-s.done:
-			return
+			end(*s.got.Load())
 		}
 	}
 }
 
-// stop ends the watch and returns the signal that came, if one did.
-func (s *signals) stop() os.Signal {
-	close(s.done)
-	s.ended.Wait()
-	s.cancel()
-	return s.got
+// received is the signal that came, nil if none did.
+func (s *signals) received() os.Signal {
+	if sig := s.got.Load(); sig != nil {
+		return *sig
+	}
+	return nil
 }
 
-// end is for a command that does not stop by itself.
+// end is for a command that does not stop by itself. What it was writing goes
+// with it: a temporary file holds values. A file system that does not answer
+// must not keep the process alive.
 func end(sig os.Signal) {
+	removed := make(chan struct{})
+	go func() {
+		atomicfile.RemoveAll()
+		close(removed)
+	}()
+	select {
+	case <-removed:
+	case <-time.After(grace):
+	}
 	secret.Purge()
 	dieOf(sig)
 }

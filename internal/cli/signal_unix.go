@@ -12,8 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endings are the signals that end a program.
-var endings = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+// endings are the signals that end a program. SIGQUIT is the first to be watched:
+// until then, which is while Go initialises packages, it still prints stacks. They
+// hold nothing yet.
+var endings = []os.Signal{syscall.SIGQUIT, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 
 // dieOf ends the process by sig, so that whoever waits for it sees why.
 func dieOf(sig os.Signal) {
@@ -38,6 +40,33 @@ func quietly(f *os.File) *os.File {
 		return f
 	}
 	return os.NewFile(uintptr(fd), f.Name())
+}
+
+// spare is how many descriptors a command may open, in its own opinion: two
+// streams, two of the runtime's, a vault, its lock, a state file, a template, an
+// output and its directory, a terminal, and one to be safe.
+const spare = 12
+
+// spareDescriptors says that there is room for the files of a command. Where
+// there is not, the runtime would end the process with a dump of its stacks
+// before the file that cannot be opened were anybody's error.
+func spareDescriptors() error {
+	var err error
+	var got []int
+	for err == nil && len(got) < spare {
+		var fd int
+		if fd, err = unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3); err == nil {
+			got = append(got, fd)
+		}
+	}
+	for _, fd := range got {
+		_ = unix.Close(fd)
+	}
+	if err != unix.EMFILE && err != unix.ENFILE && err != unix.EINVAL {
+		return nil // a closed descriptor 2 is not the point here
+	}
+	return hinted(failf(exitFailure, "starting: the limit of open files leaves room for %d, and %d are needed", len(got), spare),
+		"raise the limit with ulimit -n")
 }
 
 // dieOfPipe ends the process as a write to a closed pipe ends others, which is

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tacenda/internal/prompt"
 	"tacenda/internal/vault"
 	"tacenda/keyring"
 	"tacenda/keyring/secret"
@@ -105,7 +106,7 @@ func (a *app) interfaceConfig(ctx context.Context, at place, project string, set
 	cfg := tui.Config{
 		Name: strings.TrimSuffix(filepath.Base(at.path), filepath.Ext(at.path)), Place: at.path, Project: project,
 		Environ: os.Environ(), ASCII: a.globals.ascii || set.ASCII != nil && *set.ASCII, Mouse: set.Mouse == nil || *set.Mouse,
-		IdleLock: set.IdleLock.Duration, ReadFile: readTemplate,
+		IdleLock: set.IdleLock.Duration, ReadFile: readTemplate, Ask: questions{},
 		Open: func(ctx context.Context) (tui.Vault, error) { return opened(a.openVault(ctx, forChange)) },
 		Unlock: func(ctx context.Context, pass *secret.Bytes) (tui.Vault, error) {
 			return opened(a.unlockWith(ctx, at, pass))
@@ -173,6 +174,25 @@ func (a *app) usualKeys() []tui.Key {
 		}
 	}
 	return keys
+}
+
+// questions asks in plain lines, for those who set ACCESSIBLE.
+type questions struct{}
+
+func (questions) Line(ctx context.Context, label string) (string, error) {
+	return prompt.Line(ctx, label)
+}
+
+func (questions) Secret(ctx context.Context, label string, limit int) (*secret.Bytes, error) {
+	return prompt.Secret(ctx, label, limit)
+}
+
+func (questions) SecretTwice(ctx context.Context, label string, limit int) (*secret.Bytes, error) {
+	return prompt.SecretTwice(ctx, label, limit)
+}
+
+func (questions) Confirm(ctx context.Context, question string) (bool, error) {
+	return prompt.Confirm(ctx, question)
 }
 
 // maxPreview is the longest template that the interface shows, in bytes.

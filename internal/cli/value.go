@@ -124,7 +124,7 @@ func generate(n int, charset string) (*secret.Bytes, error) {
 func (a *app) readValue(ctx context.Context, path string, exact bool) (*secret.Bytes, error) {
 	in, err := a.openInput(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("--value-file: %w", err)
+		return nil, missingInput("--value-file", path, "value", err)
 	}
 	defer in.Close()
 	// Two more than a value may have, for the line end that is taken off.

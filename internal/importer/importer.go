@@ -51,6 +51,9 @@ const (
 	maxDepth = 64
 )
 
+// ErrEmpty is in the chain of the refusal of an empty value.
+var ErrEmpty = errors.New("empty value")
+
 // Options are what the caller wants and what it allows.
 type Options struct {
 	// Prefix is put before every name.
@@ -59,11 +62,14 @@ type Options struct {
 	// stored. Their errors are wrapped. Both are required.
 	CheckName  func(name string) error
 	CheckValue func(n int) error
+	// SkipEmpty leaves out names whose value is empty, for File.Empty.
+	SkipEmpty bool
 }
 
 // File is a parsed file. Its values live until Close.
 type File struct {
-	Entries []Entry // in the order of the file
+	Entries []Entry  // in the order of the file
+	Empty   []string // the names that SkipEmpty left out
 	buf     *secret.Bytes
 }
 
@@ -226,12 +232,20 @@ func (b *builder) add(at position, name string, off, n int, show bool) error {
 		e.what = fmt.Sprintf("the name is already that of line %d", line)
 		return e
 	}
-	if err := b.o.CheckValue(n); err != nil {
-		e.what, e.cause = "the value cannot be stored: "+err.Error(), err
+	if len(b.seen) == maxEntries {
+		e.what = fmt.Sprintf("more than %d secrets in one file", maxEntries)
 		return e
 	}
-	if len(b.file.Entries) == maxEntries {
-		e.what = fmt.Sprintf("more than %d secrets in one file", maxEntries)
+	if n == 0 && b.o.SkipEmpty {
+		b.seen[name] = at.line
+		b.file.Empty = append(b.file.Empty, name)
+		return nil
+	}
+	if err := b.o.CheckValue(n); err != nil {
+		e.what, e.cause = "the value cannot be stored: "+err.Error(), err
+		if n == 0 {
+			e.cause = fmt.Errorf("%w: %w", ErrEmpty, err)
+		}
 		return e
 	}
 	b.seen[name] = at.line

@@ -30,17 +30,18 @@ type Spool struct {
 // New reads r to its end.
 func New(r io.Reader) (*Spool, error) {
 	s := &Spool{}
-	for s.size < maxMemory {
-		chunk := make([]byte, chunkSize)
+	for s.size <= maxMemory {
+		// Behind the last full chunk one byte more is tried: does the input end here?
+		chunk := make([]byte, min(chunkSize, maxMemory-s.size+1))
 		n, err := io.ReadFull(r, chunk)
 		if n > 0 {
 			s.chunks = append(s.chunks, chunk[:n])
 			s.size += int64(n)
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		switch {
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 			return s, nil
-		}
-		if err != nil {
+		case err != nil:
 			return nil, err
 		}
 	}

@@ -2,7 +2,6 @@ package vault_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -17,15 +16,6 @@ import (
 	"tacenda/keyring/secret"
 	"tacenda/store"
 )
-
-func changedKeys(before, after records) (out []string) {
-	for k, v := range after {
-		if !bytes.Equal(before[k], v) {
-			out = append(out, k)
-		}
-	}
-	return out
-}
 
 func isName(k string) bool { return k[0] == 0x10 && len(k) == 1+16+8+1+16 && k[25] == 'n' }
 
@@ -271,9 +261,7 @@ func TestRotateWhileOthersRead(t *testing.T) {
 	var mu sync.Mutex
 	bad := map[string]int{}
 	for range 3 {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			for {
 				select {
 				case <-stop:
@@ -286,7 +274,7 @@ func TestRotateWhileOthersRead(t *testing.T) {
 					mu.Unlock()
 				}
 			}
-		}()
+		})
 	}
 	for range 20 {
 		if err := v.Rotate(ctx, nil); err != nil {
@@ -368,27 +356,6 @@ func TestImportResultOfNothing(t *testing.T) {
 	}
 }
 
-type failing struct {
-	store.Engine
-	on func(key []byte) bool
-}
-
-func (f failing) Update(c2 context.Context, fn func(store.Tx) error) error {
-	return f.Engine.Update(c2, func(tx store.Tx) error { return fn(failTx{tx, f.on}) })
-}
-
-type failTx struct {
-	store.Tx
-	on func(key []byte) bool
-}
-
-func (f failTx) Put(k, v []byte) error {
-	if f.on(k) {
-		return store.ErrNoSpace
-	}
-	return f.Tx.Put(k, v)
-}
-
 func TestHead(t *testing.T) {
 	v := vaulttest.New(t)
 	h, err := v.Head(ctx, project)
@@ -408,9 +375,7 @@ func TestConcurrentUse(t *testing.T) {
 	v.CreateProject(ctx, "x")
 	var wg sync.WaitGroup
 	for g := range 4 {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			for i := range 30 {
 				n := fmt.Sprintf("A%d_%d", g, i)
 				vaulttest.Put(t, v, project, n, n)
@@ -424,7 +389,7 @@ func TestConcurrentUse(t *testing.T) {
 					v.CloneSecrets(ctx, project, []string{n}, "x", true)
 				}
 			}
-		}()
+		})
 	}
 	wg.Wait()
 	wantClean(t, v)
