@@ -119,6 +119,9 @@ func (a *app) restore(ctx context.Context, path string, yes bool) error {
 	if sameFile(path, at.path) {
 		return usagef("restore: %s is the vault itself", path)
 	}
+	if err := a.agreeToPlace(ctx, at); err != nil {
+		return err
+	}
 	_, err = os.Lstat(at.path)
 	replaces := err == nil
 	if replaces && !yes && !a.hasTerminal() {

@@ -277,7 +277,7 @@ func (r *resolving) scan(ctx context.Context) error {
 		}
 	}
 	if r.flags.strict && total > 0 {
-		return failf(exitUnresolved, "resolving: %d near misses", total)
+		return failf(exitUnresolved, "resolving: near misses: %d", total)
 	}
 	return nil
 }

@@ -108,19 +108,19 @@ func (a *app) trustPlace(ctx context.Context, at place, engine store.Engine) err
 	return err
 }
 
-// agreeToPlace lets a .tacenda file choose where a new vault is made only when
+// agreeToPlace lets a .tacenda file choose where a vault is made or restored only when
 // somebody at a terminal agrees: it cannot be known yet, and whoever wrote the
 // file could have the vault made where they can take it away.
 func (a *app) agreeToPlace(ctx context.Context, at place) error {
 	if !at.file {
 		return nil
 	}
-	refusal := hinted(fmt.Errorf("%s wants the vault to be made at %s", at.from, at.path),
+	refusal := hinted(fmt.Errorf("%s wants a vault to be written at %s", at.from, at.path),
 		"if you trust it, name the place with --vault "+at.path)
 	if !a.hasTerminal() {
 		return refusal
 	}
-	ok, err := a.confirm(ctx, fmt.Sprintf("%s wants the vault to be made at %s. Do it?", at.from, at.path))
+	ok, err := a.confirm(ctx, fmt.Sprintf("%s wants a vault to be written at %s. Do it?", at.from, at.path))
 	if err == nil && !ok {
 		err = refusal
 	}

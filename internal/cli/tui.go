@@ -118,12 +118,12 @@ func (a *app) interfaceConfig(ctx context.Context, at place, project string, set
 	case errors.Is(err, store.ErrNotFound):
 		cfg.Missing = true
 		cfg.Keys = a.usualKeys()
-		return cfg, nil
+		return cfg, a.agreeToPlace(ctx, at) // a person answers before the interface has the terminal
 	case err != nil:
 		return cfg, err
 	}
 	defer engine.Close()
-	if at.file { // a person answers before the interface has the terminal
+	if at.file {
 		return cfg, a.trustPlace(ctx, at, engine)
 	}
 	return cfg, nil
