@@ -25,7 +25,7 @@ func longKey(i uint64) []byte { return append(benchKey(i), make([]byte, 800)...)
 // layered fills a vault so that its tree has three levels, long records that
 // overflow their pages, and free pages.
 func layered(t testing.TB, path string) *store.Bolt {
-	b := create(t, path, oneTry, func(tx store.Tx) error {
+	b := create(t, path, brief, func(tx store.Tx) error {
 		for i := range uint64(80) {
 			if err := tx.Put(longKey(i), make([]byte, 30+i%7*40)); err != nil {
 				return err
@@ -43,7 +43,7 @@ func layered(t testing.TB, path string) *store.Bolt {
 // nil, must be an ErrDamaged: there is nothing else wrong with the file.
 func useAll(path string) error {
 	ctx := context.Background()
-	b, err := store.OpenBolt(path, store.BoltOptions{LockTimeout: -1})
+	b, err := store.OpenBolt(path, store.BoltOptions{})
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func TestCycles(t *testing.T) {
 // FuzzOpenBolt uses any bytes as a vault.
 func FuzzOpenBolt(f *testing.F) {
 	path := place(f)
-	b := create(f, path, oneTry, func(tx store.Tx) error { return tx.Put([]byte("k"), []byte("v")) })
+	b := create(f, path, brief, func(tx store.Tx) error { return tx.Put([]byte("k"), []byte("v")) })
 	seed := func() {
 		image, err := os.ReadFile(path)
 		do(f, err)

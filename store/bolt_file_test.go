@@ -18,8 +18,9 @@ import (
 	"tacenda/store"
 )
 
-// oneTry does not wait for anybody.
-var oneTry = store.BoltOptions{LockTimeout: -1}
+// brief waits for nobody but a child of another test that is just being
+// started: until it runs its own program it holds every lock of this process.
+var brief = store.BoltOptions{LockTimeout: 2 * time.Second}
 
 func someRecords(tx store.Tx) error {
 	for i := range 200 {
@@ -105,37 +106,37 @@ func TestOddFiles(t *testing.T) {
 			do(t, syscall.Mkfifo(path, 0o600))
 		}, store.ErrRefused, "not a regular file"},
 		"symbolic link": {func(t *testing.T, path string) {
-			create(t, path+".real", oneTry, nil)
+			create(t, path+".real", brief, nil)
 			do(t, os.Symlink(path+".real", path))
 		}, store.ErrRefused, "symbolic link"},
 		"dangling link": {func(t *testing.T, path string) {
 			do(t, os.Symlink(path+".real", path))
 		}, store.ErrRefused, "symbolic link"},
 		"hard link": {func(t *testing.T, path string) {
-			create(t, path, oneTry, nil)
+			create(t, path, brief, nil)
 			do(t, os.Link(path, path+".other"))
 		}, store.ErrRefused, "hard links"},
 		"readable by the group": {func(t *testing.T, path string) {
-			create(t, path, oneTry, nil)
+			create(t, path, brief, nil)
 			do(t, os.Chmod(path, 0o640))
 		}, store.ErrRefused, "chmod 600"},
 		"executable by others": {func(t *testing.T, path string) {
-			create(t, path, oneTry, nil)
+			create(t, path, brief, nil)
 			do(t, os.Chmod(path, 0o601))
 		}, store.ErrRefused, "chmod 600"},
 		"another's": {func(t *testing.T, path string) {
 			if os.Geteuid() != 0 {
 				t.Skip("only root can give a file away")
 			}
-			create(t, path, oneTry, nil)
+			create(t, path, brief, nil)
 			do(t, os.Chown(path, 4242, -1))
 		}, store.ErrRefused, "belongs to user 4242"},
 		"directory of the group": {func(t *testing.T, path string) {
-			create(t, path, oneTry, nil)
+			create(t, path, brief, nil)
 			do(t, os.Chmod(filepath.Dir(path), 0o770))
 		}, store.ErrRefused, "chmod go-w"},
 		"sticky directory": {func(t *testing.T, path string) {
-			create(t, path, oneTry, nil)
+			create(t, path, brief, nil)
 			do(t, os.Chmod(filepath.Dir(path), 0o777|os.ModeSticky))
 		}, store.ErrRefused, "chmod go-w"},
 	}
@@ -144,10 +145,10 @@ func TestOddFiles(t *testing.T) {
 			path := place(t)
 			test.make(t, path)
 			before := snapshot(t, path)
-			_, err := store.OpenBolt(path, oneTry)
+			_, err := store.OpenBolt(path, brief)
 			wantError(t, err, test.want, test.says)
 			if !errors.Is(test.want, store.ErrNotFound) {
-				_, err = store.CreateBolt(t.Context(), path, oneTry, someRecords)
+				_, err = store.CreateBolt(t.Context(), path, brief, someRecords)
 				wantError(t, err, store.ErrExists, "already exists")
 			}
 			if err := store.CheckStructure(path); !errors.Is(test.want, store.ErrRefused) && !errors.Is(err, test.want) {
@@ -189,7 +190,7 @@ func wantError(t *testing.T, err, kind error, says string) {
 // done with it, unless only what was never used is missing.
 func TestTruncated(t *testing.T) {
 	path := place(t)
-	b := create(t, path, oneTry, someRecords)
+	b := create(t, path, brief, someRecords)
 	var copied bytes.Buffer // as long as it must be, without a tail
 	if _, err := b.CopyTo(t.Context(), &copied); err != nil {
 		t.Fatal(err)
@@ -204,7 +205,7 @@ func TestTruncated(t *testing.T) {
 			}
 			continue
 		}
-		if _, err := store.OpenBolt(path, oneTry); !errors.Is(err, store.ErrDamaged) {
+		if _, err := store.OpenBolt(path, brief); !errors.Is(err, store.ErrDamaged) {
 			t.Errorf("cut to %d of %d bytes: OpenBolt = %v, want ErrDamaged", size, copied.Len(), err)
 		}
 		if !errors.Is(err, store.ErrDamaged) || !errors.Is(err2, store.ErrDamaged) {
@@ -226,7 +227,7 @@ func TestCutOffUnderway(t *testing.T) {
 	} {
 		for _, write := range []bool{false, true} {
 			path := place(t)
-			b := create(t, path, oneTry, func(tx store.Tx) error {
+			b := create(t, path, brief, func(tx store.Tx) error {
 				return errors.Join(someRecords(tx), tx.Put([]byte("large"), make([]byte, 1<<20)))
 			})
 			run := b.View
@@ -245,7 +246,7 @@ func TestCutOffUnderway(t *testing.T) {
 				t.Errorf("%s, write = %v: %v, want ErrDamaged", name, write, err)
 			}
 			// Nothing holds the lock after that.
-			if _, err := store.ReplaceBolt(t.Context(), path, oneTry, someRecords); err != nil {
+			if _, err := store.ReplaceBolt(t.Context(), path, brief, someRecords); err != nil {
 				t.Errorf("ReplaceBolt after the damage: %v", err)
 			}
 			if n, err := readAll(b); n != 200 || err != nil {
@@ -258,7 +259,7 @@ func TestCutOffUnderway(t *testing.T) {
 // TestMounted: what containers mount can be read when that is asked for.
 func TestMounted(t *testing.T) {
 	real := place(t)
-	create(t, real, oneTry, someRecords)
+	create(t, real, brief, someRecords)
 	dir := filepath.Dir(real)
 	link := filepath.Join(dir, "mounted.db")
 	do(t, os.Symlink("vault.db", link))
@@ -268,9 +269,9 @@ func TestMounted(t *testing.T) {
 	if os.Geteuid() == 0 {
 		do(t, os.Chown(real, 0, 0))
 	}
-	mounted := store.BoltOptions{LockTimeout: -1, Mounted: true}
+	mounted := store.BoltOptions{LockTimeout: 2 * time.Second, Mounted: true}
 	for _, path := range []string{real, link} {
-		if _, err := store.OpenBolt(path, oneTry); !errors.Is(err, store.ErrRefused) {
+		if _, err := store.OpenBolt(path, brief); !errors.Is(err, store.ErrRefused) {
 			t.Errorf("without Mounted: %v, want ErrRefused", err)
 		}
 		b, err := store.OpenBolt(path, mounted)
@@ -294,7 +295,7 @@ func TestMounted(t *testing.T) {
 
 func TestReadOnlyFile(t *testing.T) {
 	path := place(t)
-	b := create(t, path, oneTry, someRecords)
+	b := create(t, path, brief, someRecords)
 	do(t, os.Chmod(path, 0o400))
 	if n, err := readAll(b); n != 200 || err != nil {
 		t.Errorf("View of a read-only file: %d records, %v", n, err)
@@ -313,7 +314,7 @@ func TestCreate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b", "vault.db")
 	old := syscall.Umask(0)
 	defer syscall.Umask(old)
-	b := create(t, path, oneTry, someRecords)
+	b := create(t, path, brief, someRecords)
 	if n, err := readAll(b); n != 200 || err != nil {
 		t.Errorf("after CreateBolt: %d records, %v", n, err)
 	}
@@ -324,7 +325,7 @@ func TestCreate(t *testing.T) {
 	}
 	syscall.Umask(0o777)
 	second := filepath.Join(filepath.Dir(path), "second.db")
-	create(t, second, oneTry, someRecords)
+	create(t, second, brief, someRecords)
 	if info, err := os.Stat(second); err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode under umask 777 = %v, %v", info.Mode(), err)
 	}
@@ -351,14 +352,14 @@ func wantNames(t *testing.T, dir string, want ...string) {
 func TestCreateFails(t *testing.T) {
 	own := errors.New("fill's own error")
 	path := place(t)
-	_, err := store.CreateBolt(t.Context(), path, oneTry, func(tx store.Tx) error {
+	_, err := store.CreateBolt(t.Context(), path, brief, func(tx store.Tx) error {
 		return errors.Join(someRecords(tx), own)
 	})
 	if !errors.Is(err, own) {
 		t.Errorf("CreateBolt = %v, want fill's error", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = store.CreateBolt(ctx, path, oneTry, func(tx store.Tx) error { cancel(); return someRecords(tx) })
+	_, err = store.CreateBolt(ctx, path, brief, func(tx store.Tx) error { cancel(); return someRecords(tx) })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("CreateBolt with a context that ends = %v", err)
 	}
@@ -368,29 +369,29 @@ func TestCreateFails(t *testing.T) {
 				t.Error("fill's panic is gone")
 			}
 		}()
-		_, _ = store.CreateBolt(t.Context(), path, oneTry, func(store.Tx) error { panic("fill's") })
+		_, _ = store.CreateBolt(t.Context(), path, brief, func(store.Tx) error { panic("fill's") })
 	}()
 	// Somebody else creates it meanwhile: theirs stays.
-	_, err = store.CreateBolt(t.Context(), path, oneTry, func(tx store.Tx) error {
-		create(t, path, oneTry, someRecords)
+	_, err = store.CreateBolt(t.Context(), path, brief, func(tx store.Tx) error {
+		create(t, path, brief, someRecords)
 		return nil
 	})
 	wantError(t, err, store.ErrExists, "already exists")
 	wantNames(t, filepath.Dir(path), "vault.db")
-	b, err := store.OpenBolt(path, oneTry)
+	b, err := store.OpenBolt(path, brief)
 	do(t, err)
 	if n, err := readAll(b); n != 200 || err != nil {
 		t.Errorf("the other's vault: %d records, %v", n, err)
 	}
 	do(t, os.WriteFile(path+".file", nil, 0o600))
-	if _, err = store.CreateBolt(t.Context(), path+".file/vault.db", oneTry, someRecords); err == nil {
+	if _, err = store.CreateBolt(t.Context(), path+".file/vault.db", brief, someRecords); err == nil {
 		t.Error("a vault below a file was created")
 	}
 }
 
 func TestSweep(t *testing.T) {
 	path := place(t)
-	b := create(t, path, oneTry, someRecords)
+	b := create(t, path, brief, someRecords)
 	stale := path + ".tmp-0123456789abcdef"
 	keep := []string{path + ".tmp-", path + ".tmp-mine", path + ".tmp-0123456789abcdeg", path + ".tmp-0123456789abcdef0", path + "x.tmp-0123456789abcdef"}
 	for _, p := range append(keep, stale) {
@@ -408,7 +409,7 @@ func TestSweep(t *testing.T) {
 	}
 	// One that is being written is left alone.
 	err := b.Replace(t.Context(), func(tx store.Tx) error {
-		other := create(t, filepath.Join(filepath.Dir(path), "other.db"), oneTry, nil)
+		other := create(t, filepath.Join(filepath.Dir(path), "other.db"), brief, nil)
 		do(t, other.Update(t.Context(), someRecords))
 		found, _ := filepath.Glob(path + ".tmp-????????????????")
 		if len(found) != 3 { // ours, the directory, and one with a letter that is no digit
@@ -422,9 +423,9 @@ func TestSweep(t *testing.T) {
 // TestSweepLocked: the file that another process is filling is not swept away.
 func TestSweepLocked(t *testing.T) {
 	path := place(t)
-	_, err := store.CreateBolt(t.Context(), path, oneTry, func(tx store.Tx) error {
+	_, err := store.CreateBolt(t.Context(), path, brief, func(tx store.Tx) error {
 		// A second one for the same name sweeps first, and wins.
-		create(t, path, oneTry, someRecords)
+		create(t, path, brief, someRecords)
 		if found, _ := filepath.Glob(path + ".tmp-*"); len(found) != 1 {
 			t.Errorf("while it is filled, beside the vault are %q", found)
 		}
@@ -437,7 +438,7 @@ func TestSweepLocked(t *testing.T) {
 func TestRelativePath(t *testing.T) {
 	path := place(t)
 	t.Chdir(filepath.Dir(path))
-	b := create(t, "vault.db", oneTry, someRecords)
+	b := create(t, "vault.db", brief, someRecords)
 	t.Chdir("/")
 	if n, err := readAll(b); n != 200 || err != nil {
 		t.Errorf("after a change of directory: %d records, %v", n, err)
@@ -445,7 +446,7 @@ func TestRelativePath(t *testing.T) {
 }
 
 func TestClosed(t *testing.T) {
-	b := create(t, place(t), oneTry, someRecords)
+	b := create(t, place(t), brief, someRecords)
 	do(t, b.Close())
 	var buf bytes.Buffer
 	_, err := b.CopyTo(t.Context(), &buf)

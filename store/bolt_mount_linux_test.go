@@ -29,7 +29,7 @@ func smallDisk(t *testing.T) (path, dir string) {
 
 func TestFullDisk(t *testing.T) {
 	path, dir := smallDisk(t)
-	b := create(t, path, oneTry, someRecords)
+	b := create(t, path, brief, someRecords)
 	var err error
 	stored := 0
 	for stored < 100 && err == nil {
@@ -56,7 +56,7 @@ func TestFullDisk(t *testing.T) {
 
 	wantError(t, b.Compact(t.Context()), store.ErrNoSpace, "nothing changed")
 	wantError(t, b.Replace(t.Context(), benchFill(20_000)), store.ErrNoSpace, "nothing changed")
-	_, err = store.CreateBolt(t.Context(), filepath.Join(dir, "second.db"), oneTry, benchFill(20_000))
+	_, err = store.CreateBolt(t.Context(), filepath.Join(dir, "second.db"), brief, benchFill(20_000))
 	wantError(t, err, store.ErrNoSpace, "nothing changed")
 	var copied bytes.Buffer
 	if _, err := b.CopyTo(t.Context(), &copied); err != nil || copied.Len() == 0 {
@@ -78,7 +78,7 @@ func TestFullDisk(t *testing.T) {
 
 func TestReadOnlyMount(t *testing.T) {
 	path, dir := smallDisk(t)
-	b := create(t, path, oneTry, someRecords)
+	b := create(t, path, brief, someRecords)
 	do(t, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
 	if n, err := readAll(b); n != 200 || err != nil {
 		t.Errorf("View on a read-only mount: %d records, %v", n, err)
@@ -87,7 +87,7 @@ func TestReadOnlyMount(t *testing.T) {
 	if n, err := b.CopyTo(t.Context(), &copied); n == 0 || err != nil {
 		t.Errorf("CopyTo on a read-only mount: %d bytes, %v", n, err)
 	}
-	_, err := store.CreateBolt(t.Context(), filepath.Join(dir, "a", "second.db"), oneTry, someRecords)
+	_, err := store.CreateBolt(t.Context(), filepath.Join(dir, "a", "second.db"), brief, someRecords)
 	for name, err := range map[string]error{
 		"Update": b.Update(t.Context(), someRecords), "Compact": b.Compact(t.Context()),
 		"Replace": b.Replace(t.Context(), someRecords), "CreateBolt": err,

@@ -247,7 +247,7 @@ func (d *disk) lose() {
 	for name, f := range names {
 		do(t, os.WriteFile(filepath.Join(filepath.Dir(path), name), d.crashed(f), 0o600))
 	}
-	b, err := store.OpenBolt(path, store.BoltOptions{LockTimeout: -1})
+	b, err := store.OpenBolt(path, store.BoltOptions{})
 	if errors.Is(err, store.ErrNotFound) && d.acked == 0 {
 		return
 	}

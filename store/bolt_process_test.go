@@ -24,13 +24,13 @@ import (
 // TestHolder: who cannot get the vault learns which process has it.
 func TestHolder(t *testing.T) {
 	path := place(t)
-	b := create(t, path, oneTry, someRecords)
+	b := create(t, path, brief, someRecords)
 	update := func() error { return b.Update(t.Context(), func(store.Tx) error { return nil }) }
 	for what, blocked := range map[string]map[string]func() error{
 		"write": {
 			"View":   func() error { _, err := readAll(b); return err },
 			"Update": update,
-			"Open":   func() error { _, err := store.OpenBolt(path, oneTry); return err },
+			"Open":   func() error { _, err := store.OpenBolt(path, brief); return err },
 		},
 		"read": {"Update": update, "Compact": func() error { return b.Compact(t.Context()) }},
 	} {
@@ -62,7 +62,7 @@ func TestHolder(t *testing.T) {
 // context ends the wait.
 func TestWaits(t *testing.T) {
 	path := place(t)
-	create(t, path, oneTry, someRecords)
+	create(t, path, brief, someRecords)
 	b, err := store.OpenBolt(path, store.BoltOptions{LockTimeout: time.Minute})
 	do(t, err)
 	cmd, _ := started(t, "write", path)
@@ -115,7 +115,7 @@ func TestRenameRace(t *testing.T) {
 	}
 	// Another process in the middle of its own transaction is waited for.
 	cmd, _ := started(t, "write", path)
-	impatient, err := store.ReplaceBolt(t.Context(), path, oneTry, someRecords)
+	impatient, err := store.ReplaceBolt(t.Context(), path, brief, someRecords)
 	if impatient != nil || !errors.Is(err, store.ErrBusy) {
 		t.Errorf("ReplaceBolt beside a writer = %v, want ErrBusy", err)
 	}
@@ -284,7 +284,7 @@ func childLimited(args []string) error {
 
 func TestFileSizeLimit(t *testing.T) {
 	path := place(t)
-	b := create(t, path, oneTry, someRecords)
+	b := create(t, path, brief, someRecords)
 	out, err := child(t, "limited", path).Output()
 	if err == nil || !strings.HasPrefix(string(out), "error: true: cannot write vault") || !strings.Contains(string(out), "nothing changed") {
 		t.Errorf("beyond the limit: %s, %v", out, err)

@@ -42,7 +42,7 @@ func TestScrub(t *testing.T) {
 		for _, size := range []int{50, 700, 5_000, 200_000} {
 			t.Run(fmt.Sprintf("%d records, %d bytes", records, size), func(t *testing.T) {
 				path := place(t)
-				b := create(t, path, oneTry, benchFill(records))
+				b := create(t, path, brief, benchFill(records))
 				first, second, third := ciphertext(1, size), ciphertext(2, size), ciphertext(3, size)
 				a, z := benchKey(uint64(records/2)), benchKey(uint64(records+5))
 				change := func(scrub bool, fn func(tx store.Tx) error) {
@@ -86,7 +86,7 @@ func wantTraces(t *testing.T, path string, value []byte, want bool) {
 func TestScrubLarge(t *testing.T) {
 	t.Parallel()
 	path := place(t)
-	b := create(t, path, oneTry, func(tx store.Tx) error {
+	b := create(t, path, brief, func(tx store.Tx) error {
 		for i := range uint64(60) {
 			do(t, tx.Put(benchKey(i), ciphertext(i, 100_000)))
 		}
@@ -124,7 +124,7 @@ func TestWithoutResidue(t *testing.T) {
 		return tx.Delete([]byte("l"))
 	}
 	path := place(t)
-	b := create(t, path, oneTry, fill)
+	b := create(t, path, brief, fill)
 	wantTraces(t, path, old, false)
 	wantTraces(t, path, now, true)
 
@@ -143,7 +143,7 @@ func TestWithoutResidue(t *testing.T) {
 	second := place(t)
 	do(t, os.WriteFile(second, copied.Bytes(), 0o600))
 	wantTraces(t, second, old, false)
-	c, err := store.OpenBolt(second, oneTry)
+	c, err := store.OpenBolt(second, brief)
 	do(t, err)
 	if n, err := readAll(c); n != 14_001 || err != nil {
 		t.Errorf("the copy: %d records, %v", n, err)

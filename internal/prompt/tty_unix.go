@@ -39,7 +39,9 @@ type terminal struct {
 }
 
 func open() (*terminal, error) {
-	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	// Not blocking: ctrl+c throws away what was typed, also between the moment that there is something and the read,
+	// which would then wait for another key. The flag is this open file's alone.
+	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoTerminal, &os.PathError{Op: "open", Path: "/dev/tty", Err: err})
 	}
@@ -126,6 +128,12 @@ func (t *terminal) newline() { _ = t.write("\n") } // only looks
 func (t *terminal) write(s string) error {
 	for p := []byte(s); len(p) > 0; {
 		n, err := unix.Write(t.fd, p)
+		if errors.Is(err, unix.EAGAIN) { // ctrl+s, or a terminal that is behind
+			var set unix.FdSet
+			set.Set(t.fd)
+			wait := unix.NsecToTimeval(tick.Nanoseconds())
+			_, err = unix.Select(t.fd+1, nil, &set, nil, &wait)
+		}
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("writing to the terminal: %w", err)
 		}
@@ -156,6 +164,9 @@ func (t *terminal) next(ctx context.Context, one *secret.Bytes) (byte, event, er
 		return 0, paused, fmt.Errorf("waiting for the terminal: %w", err)
 	}
 	c, err := t.read(one)
+	if errors.Is(err, unix.EAGAIN) {
+		return 0, paused, nil
+	}
 	return c, typed, err
 }
 
