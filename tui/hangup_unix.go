@@ -8,7 +8,18 @@ import (
 	"syscall"
 
 	tea "charm.land/bubbletea/v2"
+	"golang.org/x/sys/unix"
 )
+
+// mayStop tells whether somebody could bring this process back once it has
+// stopped: a shell with job control gives each job a group of its own. In the
+// group of the session's leader, as under "ssh host tacenda" or as the only
+// program of a terminal, the kernel ignores the stop and the interface would wait
+// for ever to be continued.
+func mayStop() bool {
+	leader, err := unix.Getsid(0)
+	return err == nil && leader != unix.Getpgrp()
+}
 
 // quitOnHangup ends the program as a command would when its terminal goes away:
 // without it the first SIGHUP ends the process with the terminal in raw mode

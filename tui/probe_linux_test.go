@@ -31,8 +31,8 @@ func TestProbe(t *testing.T) {
 	switch mode {
 	case "":
 		t.Skip("this is the program that other tests run")
-	case "interface":
-		runInterface(t)
+	case "interface", faultInScreen, faultInCommand:
+		runInterface(t, mode)
 		os.Exit(0)
 	}
 	var from io.Reader = os.Stdin
@@ -69,10 +69,10 @@ func TestProbe(t *testing.T) {
 
 // runInterface runs the interface itself, on a vault in memory, and tells the
 // checksum of the secret that was made in it.
-func runInterface(t *testing.T) {
+func runInterface(t *testing.T, mode string) {
 	engine, key := vaulttest.Shared(store.NewMem()), vaulttest.NewKey(t)
 	v := vaulttest.On(t, engine, key, vault.Options{})
-	err := Run(context.Background(), os.Stdin, os.Stdout, Config{
+	cfg := Config{
 		Name: "acme", Place: "memory", Project: vaulttest.Project,
 		Open: func(ctx context.Context) (Vault, error) {
 			return vault.Open(ctx, engine, key.Openers(t), vault.Options{})
@@ -81,7 +81,14 @@ func runInterface(t *testing.T) {
 		Create:   func(context.Context, Setup) (Vault, error) { return nil, errors.New("there is one") },
 		ReadFile: func(context.Context, string) ([]byte, error) { return nil, errors.New("no such file") },
 		Environ:  os.Environ(), Mouse: true,
-	})
+	}
+	breakIt(mode, &cfg)
+	err := Run(context.Background(), os.Stdin, os.Stdout, cfg)
+	if mode != "interface" { // hold still, for a look at the memory
+		secret.Purge() // as the program does at its end
+		fmt.Printf("ended: %v\r\n", err)
+		time.Sleep(time.Minute)
+	}
 	fmt.Printf("ended: %v\r\n", err)
 	values, err := v.Values(context.Background(), vaulttest.Project, []string{"API_KEY"})
 	if err != nil {

@@ -84,6 +84,18 @@ func (x *tube) picture() string {
 	return x.e.Render()
 }
 
+func (x *tube) width() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.e.Width()
+}
+
+func (x *tube) height() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.e.Height()
+}
+
 func (x *tube) count() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -176,7 +188,7 @@ func (s *show) settled() {
 	s.Helper()
 	s.eventually("the frame", func() bool {
 		v := s.seen.view()
-		return v.Content != "" && s.out.picture() == fresh(v.Content, s.out.e.Width(), s.out.e.Height())
+		return v.Content != "" && s.out.picture() == fresh(v.Content, s.out.width(), s.out.height())
 	})
 }
 

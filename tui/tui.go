@@ -104,6 +104,7 @@ func Run(ctx context.Context, in, out *os.File, cfg Config) error {
 	}
 	defer input.close()
 	m := newRoot(ctx, cfg, input)
+	m.u.noStop = !mayStop()
 	defer m.u.end()
 	p := tea.NewProgram(m,
 		tea.WithContext(ctx),

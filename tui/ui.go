@@ -31,6 +31,7 @@ type ui struct {
 	data    data
 	stack   []dialog // the last one is on top and owns the input
 	onSide  bool     // the sidebar has the focus, not the section
+	noStop  bool     // nobody could bring the program back after ctrl+z
 
 	wanted  string              // a secret to select when it is there
 	told    func() tea.Cmd      // lets the screens follow new data

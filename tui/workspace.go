@@ -8,9 +8,13 @@ import (
 
 // always is what works everywhere, in text fields and dialogs too.
 func (m *root) always() group {
+	noStop := ""
+	if m.u.noStop {
+		noStop = "ctrl+z does nothing here: no shell could bring this back"
+	}
 	return group{"Always", []binding{
 		{keys: "ctrl+c", help: "quit", run: m.quit},
-		{keys: "ctrl+z", help: "suspend", run: func() tea.Cmd { return tea.Suspend }},
+		{keys: "ctrl+z", help: "suspend", off: noStop, run: func() tea.Cmd { return tea.Suspend }},
 		{keys: "ctrl+l", help: "redraw", run: func() tea.Cmd { return tea.ClearScreen }},
 	}}
 }
