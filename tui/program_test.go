@@ -64,8 +64,18 @@ type tube struct {
 
 func newTube(t testing.TB, w, h int) *tube {
 	x := &tube{e: vt.NewEmulator(w, h)}
-	go func() { _, _ = io.Copy(io.Discard, x.e) }() // its answers: nobody waits for them
-	t.Cleanup(func() { _ = x.e.Close() })
+	read := make(chan struct{})
+	go func() { // its answers: nobody waits for them
+		defer close(read)
+		_, _ = io.Copy(io.Discard, x.e)
+	}()
+	t.Cleanup(func() {
+		// Not Close, which writes what Read reads without a lock.
+		if pipe, ok := x.e.InputPipe().(io.Closer); ok {
+			_ = pipe.Close()
+			<-read
+		}
+	})
 	return x
 }
 
