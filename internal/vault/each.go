@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
-
-	"tacenda/keyring"
 )
 
 // each opens every object of a kind, in the order of the blind names. It walks
@@ -31,7 +29,7 @@ func (p *project) each(k kind, fn func(e entry, content []byte) error) error {
 		// The additional data differs from record to record in the engine key
 		// alone; it stands before the tuple's last field, the version.
 		copy(aad[len(aad)-blindSize-5:], key[len(start):])
-		frame, err = openListed(sealer, aad, record, frame[:0])
+		frame, err = openSealed(sealer, aad, record, frame[:0])
 		if err != nil {
 			return fmt.Errorf("a %s of project %s: %w", k, p.name, err)
 		}
@@ -45,17 +43,6 @@ func (p *project) each(k kind, fn func(e entry, content []byte) error) error {
 		return err
 	}
 	return w.end()
-}
-
-func openListed(s *keyring.Sealer, aad, record, dst []byte) ([]byte, error) {
-	if len(record) < 1 || record[0] != FormatVersion {
-		return nil, fmt.Errorf("%w: not a record of format %d", ErrDamaged, FormatVersion)
-	}
-	frame, err := s.Open(dst, aad, record[1:])
-	if err != nil {
-		return nil, fmt.Errorf("%w: it does not open", ErrDamaged)
-	}
-	return frame, nil
 }
 
 // walk is a place in the index pages, for records that come in the order of

@@ -142,14 +142,19 @@ func (k *projectKeys) sealRecord(of kind, engineKey, frame []byte) ([]byte, erro
 
 // openRecord appends the frame that a record holds to dst.
 func (k *projectKeys) openRecord(of kind, engineKey, record, dst []byte) ([]byte, error) {
-	if len(record) < 1+keyring.Overhead || record[0] != FormatVersion {
-		return nil, fmt.Errorf("%w: not a record of format %d", ErrDamaged, FormatVersion)
-	}
 	s, err := k.sealer(of)
 	if err != nil {
 		return nil, err
 	}
-	frame, err := s.Open(dst, k.aad(of, engineKey), record[1:])
+	return openSealed(s, k.aad(of, engineKey), record, dst)
+}
+
+// openSealed does it for who has the sealer and the additional data already.
+func openSealed(s *keyring.Sealer, aad, record, dst []byte) ([]byte, error) {
+	if len(record) < 1+keyring.Overhead || record[0] != FormatVersion {
+		return nil, fmt.Errorf("%w: not a record of format %d", ErrDamaged, FormatVersion)
+	}
+	frame, err := s.Open(dst, aad, record[1:])
 	if err != nil {
 		return nil, fmt.Errorf("%w: it does not open", ErrDamaged)
 	}
