@@ -30,11 +30,29 @@ const (
 	KeyRemoved  Action = "key-removed" // a slot
 	Rotated     Action = "rotated"     // every key of the vault
 	Restored    Action = "restored"    // the vault, from a backup
+
+	ToolSet            Action = "tool-set"            // a tool was created or changed
+	ToolDeleted        Action = "tool-deleted"        // a tool
+	InstructionSet     Action = "instruction-set"     // an instruction was created or changed
+	InstructionDeleted Action = "instruction-deleted" // an instruction
+
+	MemberAdded   Action = "member-added"   // a member of the vault
+	MemberRemoved Action = "member-removed" // a member of the vault
+	Granted       Action = "granted"        // permissions in a project to a member
+	Revoked       Action = "revoked"        // a member's permissions in a project
+
+	Used     Action = "used"     // secrets, on a server
+	Denied   Action = "denied"   // a request, on a server
+	Unlocked Action = "unlocked" // the vault for a member's session, on a server
 )
 
 // Actions lists every action, for documentation and tests.
 func Actions() []Action {
-	return []Action{Created, Edited, Deleted, Cloned, Imported, Overwritten, Renamed, Duplicated, KeyAdded, KeyRemoved, Rotated, Restored}
+	return []Action{
+		Created, Edited, Deleted, Cloned, Imported, Overwritten, Renamed, Duplicated, KeyAdded, KeyRemoved, Rotated, Restored,
+		ToolSet, ToolDeleted, InstructionSet, InstructionDeleted, MemberAdded, MemberRemoved, Granted, Revoked,
+		Used, Denied, Unlocked,
+	}
 }
 
 // MaxObjects is how many names one event may list.

@@ -151,7 +151,7 @@ func isHead(text string) bool {
 	return one(of) && (!both || one(own))
 }
 
-func (a *app) auditHead(ctx context.Context, v *vault.Vault, project string) error {
+func (a *app) auditHead(ctx context.Context, v gate, project string) error {
 	of, err := v.Head(ctx, project)
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ func (a *app) auditHead(ctx context.Context, v *vault.Vault, project string) err
 	return err
 }
 
-func (a *app) auditVerify(ctx context.Context, v *vault.Vault, project, head string) error {
+func (a *app) auditVerify(ctx context.Context, v gate, project, head string) error {
 	var of, own string
 	if head != verifyOnly {
 		of, own, _ = strings.Cut(strings.TrimSpace(head), headSeparator)

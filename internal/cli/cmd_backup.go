@@ -40,7 +40,7 @@ func (a *app) backup(ctx context.Context, path string, overwrite bool) error {
 	if _, err := os.Lstat(path); err == nil && !overwrite {
 		return hinted(failf(exitExists, "backup: %s already exists", path), "choose another name, or add --overwrite")
 	}
-	v, err := a.openVault(ctx, forReading)
+	v, err := a.openOwner(ctx, forReading)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (a *app) backupToOutput(ctx context.Context) error {
 	if a.out.terminal() {
 		return hinted(usagef("backup: standard output is a terminal"), "name a FILE, or pipe it")
 	}
-	v, err := a.openVault(ctx, forReading)
+	v, err := a.openOwner(ctx, forReading)
 	if err != nil {
 		return err
 	}

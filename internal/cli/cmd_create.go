@@ -128,7 +128,7 @@ func (a *app) create(c *cobra.Command, name string, meta *metaFlags, value *valu
 
 // newValue reads the value of a new secret. Before a person types one they
 // learn that the name is taken.
-func (a *app) newValue(ctx context.Context, v *vault.Vault, project, name string, value *valueFlags) (*secret.Bytes, error) {
+func (a *app) newValue(ctx context.Context, v gate, project, name string, value *valueFlags) (*secret.Bytes, error) {
 	if value.given() {
 		return value.read(ctx, a)
 	}

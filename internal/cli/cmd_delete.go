@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tacenda/internal/vault"
 )
 
 func (a *app) deleteCommand() *cobra.Command {
@@ -88,7 +87,7 @@ func distinct(names []string) []string {
 }
 
 // refuseInUse lists where the names are used, and fails if anywhere.
-func (a *app) refuseInUse(ctx context.Context, v *vault.Vault, project string, names []string) error {
+func (a *app) refuseInUse(ctx context.Context, v gate, project string, names []string) error {
 	used, err := v.References(ctx, project)
 	if err != nil {
 		return err

@@ -199,7 +199,7 @@ func importHint(err error) error {
 }
 
 // dryImport says name by name what an import would do, and ends as it would.
-func (a *app) dryImport(ctx context.Context, v *vault.Vault, project string, parsed *importer.File, mode vault.ImportMode) error {
+func (a *app) dryImport(ctx context.Context, v gate, project string, parsed *importer.File, mode vault.ImportMode) error {
 	secrets, err := v.Secrets(ctx, project)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func (a *app) keyListCommand() *cobra.Command {
 }
 
 func (a *app) keyList(ctx context.Context) error {
-	v, err := a.openVault(ctx, forReading)
+	v, err := a.openOwner(ctx, forReading)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (a *app) keyAdd(c *cobra.Command, args []string, label, file string) error 
 			return usagef("key add recipient: %v", err)
 		}
 	}
-	v, err := a.openVault(c.Context(), forChange)
+	v, err := a.openOwner(c.Context(), forChange)
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (a *app) keyAddPassphrase(ctx context.Context, label, file string) error {
 	if err := a.claimStdin("--new-passphrase-file", file); err != nil {
 		return err
 	}
-	v, err := a.openVault(ctx, forChange)
+	v, err := a.openOwner(ctx, forChange)
 	if err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ Exit codes: 2 it is the last one; 5 no such key.`,
 }
 
 func (a *app) keyRemove(ctx context.Context, id string, keep bool) error {
-	v, err := a.openVault(ctx, forChange)
+	v, err := a.openOwner(ctx, forChange)
 	if err != nil {
 		return err
 	}
@@ -291,7 +291,7 @@ everything under them, in one transaction. What opens the vault stays.`,
 		Example: "  tacenda key rotate",
 		Args:    exactly(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			v, err := a.openVault(c.Context(), forChange)
+			v, err := a.openOwner(c.Context(), forChange)
 			if err != nil {
 				return err
 			}
@@ -336,7 +336,7 @@ func (a *app) keyPasswd(ctx context.Context, id, file string) error {
 	if err := a.claimStdin("--new-passphrase-file", file); err != nil {
 		return err
 	}
-	v, err := a.openVault(ctx, forChange)
+	v, err := a.openOwner(ctx, forChange)
 	if err != nil {
 		return err
 	}

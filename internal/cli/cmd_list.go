@@ -113,7 +113,7 @@ func (a *app) list(ctx context.Context, globs []string, f listFlags) error {
 
 // openProjects opens the vault for reading and names the projects to look at:
 // the chosen one, or all.
-func (a *app) openProjects(ctx context.Context, all bool) ([]string, *vault.Vault, error) {
+func (a *app) openProjects(ctx context.Context, all bool) ([]string, gate, error) {
 	var project string
 	var err error
 	if !all {

@@ -74,7 +74,7 @@ func (a *app) projectCreateCommand() *cobra.Command {
 		Example: "  tacenda project create staging",
 		Args:    exactly(1, "one NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.changeProjects(c.Context(), args, "created project "+args[0], func(ctx context.Context, v *vault.Vault) error {
+			return a.changeProjects(c.Context(), args, "created project "+args[0], func(ctx context.Context, v gate) error {
 				return v.CreateProject(ctx, args[0])
 			})
 		},
@@ -90,7 +90,7 @@ func (a *app) projectRenameCommand() *cobra.Command {
 		Args:    exactly(2, "a NAME and a NEW one"),
 		RunE: func(c *cobra.Command, args []string) error {
 			done := fmt.Sprintf("renamed project %s to %s", args[0], args[1])
-			return a.changeProjects(c.Context(), args, done, func(ctx context.Context, v *vault.Vault) error {
+			return a.changeProjects(c.Context(), args, done, func(ctx context.Context, v gate) error {
 				return v.RenameProject(ctx, args[0], args[1])
 			})
 		},
@@ -109,7 +109,7 @@ Exit codes: 5 no such project; 6 the new name is taken.`,
 		Args:    exactly(2, "a SRC and a DST"),
 		RunE: func(c *cobra.Command, args []string) error {
 			done := fmt.Sprintf("duplicated project %s as %s", args[0], args[1])
-			return a.changeProjects(c.Context(), args, done, func(ctx context.Context, v *vault.Vault) error {
+			return a.changeProjects(c.Context(), args, done, func(ctx context.Context, v gate) error {
 				return v.DuplicateProject(ctx, args[0], args[1])
 			})
 		},
@@ -128,7 +128,7 @@ func (a *app) projectDeleteCommand() *cobra.Command {
 			if !yes && !a.hasTerminal() {
 				return hinted(usagef("project delete: there is no terminal to ask"), "add --yes")
 			}
-			return a.changeProjects(c.Context(), args, "", func(ctx context.Context, v *vault.Vault) error {
+			return a.changeProjects(c.Context(), args, "", func(ctx context.Context, v gate) error {
 				return a.projectDelete(ctx, v, args[0], yes)
 			})
 		},
@@ -137,7 +137,7 @@ func (a *app) projectDeleteCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) projectDelete(ctx context.Context, v *vault.Vault, name string, yes bool) error {
+func (a *app) projectDelete(ctx context.Context, v gate, name string, yes bool) error {
 	if !yes {
 		projects, err := v.Projects(ctx)
 		if err != nil {
@@ -165,7 +165,7 @@ func (a *app) projectDelete(ctx context.Context, v *vault.Vault, name string, ye
 
 // changeProjects checks the names, opens the vault, makes the change and says
 // what was done.
-func (a *app) changeProjects(ctx context.Context, names []string, done string, change func(context.Context, *vault.Vault) error) error {
+func (a *app) changeProjects(ctx context.Context, names []string, done string, change func(context.Context, gate) error) error {
 	for _, name := range names {
 		if err := vault.CheckName("project", name); err != nil {
 			return err

@@ -232,7 +232,7 @@ func (a *app) openTemplate(ctx context.Context, path string) (*source, error) {
 // A resolving is the work of one resolve, once the vault is open.
 type resolving struct {
 	a       *app
-	v       *vault.Vault
+	v       gate
 	project string
 	sources []*source
 	flags   *resolveFlags

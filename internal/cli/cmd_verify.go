@@ -39,7 +39,7 @@ func (a *app) verify(ctx context.Context, files []string) error {
 	if len(files) == 1 {
 		v, err = a.openBackup(ctx, files[0])
 	} else {
-		v, err = a.openVault(ctx, forReading)
+		v, err = a.openOwner(ctx, forReading)
 	}
 	if err != nil {
 		return err

@@ -41,7 +41,17 @@ func (a *app) vaultOptions() vault.Options {
 
 // openVault finds the vault and opens it with what it was given. The caller
 // closes it.
-func (a *app) openVault(ctx context.Context, acc access) (*vault.Vault, error) {
+func (a *app) openVault(ctx context.Context, acc access) (gate, error) {
+	v, err := a.openOwner(ctx, acc)
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// openOwner is openVault for what touches the vault's keys or the whole file,
+// and is never done for somebody by another process.
+func (a *app) openOwner(ctx context.Context, acc access) (*vault.Vault, error) {
 	at, err := a.vaultPlace()
 	if err != nil {
 		return nil, err

@@ -130,7 +130,7 @@ func (a *app) interfaceConfig(ctx context.Context, at place, project string, set
 }
 
 // opened keeps a nil vault from becoming an interface that is not nil.
-func opened(v *vault.Vault, err error) (tui.Vault, error) {
+func opened[V tui.Vault](v V, err error) (tui.Vault, error) {
 	if err != nil {
 		return nil, err
 	}

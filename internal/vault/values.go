@@ -8,10 +8,21 @@ import (
 	"tacenda/keyring/secret"
 )
 
-// Values are sealed copies of some secrets' values, taken in one transaction
-// that has ended: whoever writes them to a slow pipe keeps nobody waiting.
-// It is used by one goroutine.
-type Values struct {
+// Values are some secrets' values, to be opened one at a time. One goroutine
+// uses them.
+type Values interface {
+	// Secrets is the metadata of the secrets, in the order of their names in the call.
+	Secrets() []Secret
+	// Use opens one value into guarded memory, calls fn with it and wipes it. The
+	// value is valid until fn returns.
+	Use(name string, fn func(value []byte) error) error
+	// Close wipes what is left.
+	Close()
+}
+
+// sealedValues are sealed copies, taken in one transaction that has ended:
+// whoever writes them to a slow pipe keeps nobody waiting.
+type sealedValues struct {
 	secrets []Secret
 	sealed  map[string]sealedValue
 	sealer  *keyring.Sealer
@@ -24,8 +35,8 @@ type sealedValue struct {
 
 // Values copies the sealed values of the named secrets, for Use. Names that the
 // project lacks are a MissingError that lists them all; names need not be valid.
-func (v *Vault) Values(ctx context.Context, project string, names []string) (*Values, error) {
-	x := &Values{sealed: make(map[string]sealedValue, len(names))}
+func (v *Vault) Values(ctx context.Context, project string, names []string) (Values, error) {
+	x := &sealedValues{sealed: make(map[string]sealedValue, len(names))}
 	err := v.view(ctx, func(s *session) error {
 		p, err := s.gate(project, PermUse)
 		if err != nil {
@@ -46,7 +57,7 @@ func (v *Vault) Values(ctx context.Context, project string, names []string) (*Va
 
 // copy takes what Use needs out of the transaction: the sealed records, and a
 // sealer of its own, so that the vault's keys may be wiped meanwhile.
-func (x *Values) copy(p *project, names []string, entries []entry) error {
+func (x *sealedValues) copy(p *project, names []string, entries []entry) error {
 	largest := 0
 	for i, e := range entries {
 		r, err := p.decodeSecret(e)
@@ -75,12 +86,11 @@ func (x *Values) copy(p *project, names []string, entries []entry) error {
 	return err
 }
 
-// Secrets is the metadata of the secrets, in the order of their names in the call.
-func (x *Values) Secrets() []Secret { return x.secrets }
+// Secrets implements Values.
+func (x *sealedValues) Secrets() []Secret { return x.secrets }
 
-// Use opens one value into guarded memory, calls fn with it and wipes it. The
-// value is valid until fn returns.
-func (x *Values) Use(name string, fn func(value []byte) error) error {
+// Use implements Values.
+func (x *sealedValues) Use(name string, fn func(value []byte) error) error {
 	sealed, ok := x.sealed[name]
 	if !ok {
 		return fmt.Errorf("internal error: the value of %s was not asked for", name)
@@ -99,8 +109,8 @@ func (x *Values) Use(name string, fn func(value []byte) error) error {
 	})
 }
 
-// Close wipes what is left.
-func (x *Values) Close() {
+// Close implements Values.
+func (x *sealedValues) Close() {
 	x.buf.Destroy()
 	x.sealed, x.sealer = nil, nil
 }
