@@ -45,3 +45,13 @@ func parseRecipient(text string) (Kind, string, age.Recipient, error) {
 	}
 	return parseSSHRecipient(text)
 }
+
+// RecipientFingerprint is the fingerprint of a recipient that ParseRecipient
+// returned, as of the slots for it.
+func RecipientFingerprint(text string) string {
+	kind, _, _, err := ParseRecipient(text)
+	if err != nil {
+		return ""
+	}
+	return (&Slot{Kind: kind, Recipient: text}).Fingerprint()
+}

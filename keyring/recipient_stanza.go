@@ -54,16 +54,23 @@ func (sh shape) check(s *Slot) error {
 		return errors.New("its recipient is not plain text")
 	case sh.publicOf(s.Recipient) == nil:
 		return errors.New("its recipient is not of its kind")
-	case len(s.stanza.args) != len(sh.args):
-		return errors.New("its stanza has a wrong number of arguments")
-	case len(s.stanza.body) < sh.body[0], len(s.stanza.body) > sh.body[1]:
-		return errors.New("its stanza has a wrong length")
 	case len(s.wrapped) != KeySize+Overhead:
 		return errors.New("its wrapped key has a wrong length")
 	case s.salt != nil, s.cost != (Cost{}), s.commitment != nil, s.publicKey != nil:
 		return errors.New("it has a key pair of its own")
 	}
-	for i, a := range s.stanza.args {
+	return sh.checkStanza(s.stanza)
+}
+
+// checkStanza refuses a stanza that is not exactly of this shape.
+func (sh shape) checkStanza(st stanza) error {
+	switch {
+	case len(st.args) != len(sh.args):
+		return errors.New("its stanza has a wrong number of arguments")
+	case len(st.body) < sh.body[0], len(st.body) > sh.body[1]:
+		return errors.New("its stanza has a wrong length")
+	}
+	for i, a := range st.args {
 		if len(a) != sh.args[i] {
 			return errors.New("its stanza has an argument of a wrong length")
 		}
@@ -80,22 +87,30 @@ func (sh shape) wrap(s *Slot, vaultID [16]byte, root *secret.Bytes) error {
 	if text != s.Recipient {
 		return fmt.Errorf("%w: its recipient is not in canonical form", ErrDamagedSlot)
 	}
+	s.stanza, s.wrapped, err = sh.seal(r, root, slotLabel, s.bound(vaultID)...)
+	return err
+}
+
+// seal wraps keys for a recipient. They are bound to the tuple of label and
+// bound, which is the info of the wrapping key and the additional data of the seal.
+func (sh shape) seal(r age.Recipient, keys *secret.Bytes, label string, bound ...[]byte) (st stanza, wrapped []byte, err error) {
 	fileKey, err := secret.Random(fileKeySize)
 	if err != nil {
-		return err
+		return st, nil, err
 	}
 	defer fileKey.Destroy()
-	if s.stanza, err = sh.wrapFileKey(r, fileKey); err != nil {
-		return err
+	if st, err = sh.wrapFileKey(r, fileKey); err != nil {
+		return st, nil, err
 	}
-	sealer, err := NewSealer(fileKey, slotLabel, s.bound(vaultID)...)
+	sealer, err := NewSealer(fileKey, label, bound...)
 	if err != nil {
-		return err
+		return st, nil, err
 	}
-	return root.Use(func(r []byte) error {
-		s.wrapped = sealer.Seal(nil, Tuple(slotLabel, s.bound(vaultID)...), r)
+	err = keys.Use(func(k []byte) error {
+		wrapped = sealer.Seal(nil, Tuple(label, bound...), k)
 		return nil
 	})
+	return st, wrapped, err
 }
 
 func (sh shape) wrapFileKey(r age.Recipient, fileKey *secret.Bytes) (st stanza, err error) {
@@ -116,38 +131,47 @@ func (sh shape) wrapFileKey(r age.Recipient, fileKey *secret.Bytes) (st stanza, 
 
 // open returns the root key of a slot whose recipient is id's. By then no
 // failure is about who holds what: the slot is damaged.
-func (sh shape) open(id age.Identity, vaultID [16]byte, s *Slot) (root *secret.Bytes, err error) {
+func (sh shape) open(id age.Identity, vaultID [16]byte, s *Slot) (*secret.Bytes, error) {
+	root, err := sh.unseal(id, s.stanza, s.wrapped, slotLabel, s.bound(vaultID)...)
+	if errors.Is(err, ErrOpen) {
+		return nil, fmt.Errorf("%w: %v", ErrDamagedSlot, err)
+	}
+	return root, err
+}
+
+// unseal opens what seal wrapped for id's recipient, or returns ErrOpen.
+func (sh shape) unseal(id age.Identity, st stanza, wrapped []byte, label string, bound ...[]byte) (keys *secret.Bytes, err error) {
 	var k []byte
 	secret.Do(func() {
-		k, err = id.Unwrap([]*age.Stanza{{Type: sh.stanza, Args: s.stanza.args, Body: s.stanza.body}})
+		k, err = id.Unwrap([]*age.Stanza{{Type: sh.stanza, Args: st.args, Body: st.body}})
 	})
 	// The length is checked because RSA would carry a key of any: a short one
 	// could be searched for.
 	if err != nil || len(k) != fileKeySize {
 		secret.Wipe(k)
-		return nil, fmt.Errorf("%w: its stanza does not open", ErrDamagedSlot)
+		return nil, fmt.Errorf("its stanza %w", ErrOpen)
 	}
 	fileKey, err := secret.Move(k)
 	if err != nil {
 		return nil, err
 	}
 	defer fileKey.Destroy()
-	sealer, err := NewSealer(fileKey, slotLabel, s.bound(vaultID)...)
+	sealer, err := NewSealer(fileKey, label, bound...)
 	if err != nil {
 		return nil, err
 	}
-	if root, err = secret.New(KeySize); err != nil {
+	if keys, err = secret.New(len(wrapped) - Overhead); err != nil {
 		return nil, err
 	}
-	err = root.Use(func(r []byte) error {
-		_, err := sealer.Open(r[:0], Tuple(slotLabel, s.bound(vaultID)...), s.wrapped)
+	err = keys.Use(func(p []byte) error {
+		_, err := sealer.Open(p[:0], Tuple(label, bound...), wrapped)
 		return err
 	})
 	if err != nil {
-		root.Destroy()
-		return nil, fmt.Errorf("%w: its key does not open it", ErrDamagedSlot)
+		keys.Destroy()
+		return nil, fmt.Errorf("what it wraps %w", err)
 	}
-	return root, nil
+	return keys, nil
 }
 
 // NewRecipientSlot wraps root for the owner of an age or SSH key, given as

@@ -90,12 +90,8 @@ func (id *identity) Unlock(vaultID [16]byte, s *Slot) (*secret.Bytes, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if id.key == nil {
-		key, err := id.load()
-		if err != nil {
-			return nil, err
-		}
-		id.key = key
+	if err := id.Prepare(); err != nil {
+		return nil, err
 	}
 	return id.shape.open(id.key, vaultID, s)
 }

@@ -143,3 +143,65 @@ func BenchmarkResolveThree(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRevoke is to be read against BenchmarkSealing and BenchmarkFdatasync4K:
+// everything is opened, sealed anew and written in one durable transaction, and
+// what it replaces is scrubbed.
+func BenchmarkRevoke(b *testing.B) {
+	for _, n := range []int{1000, 10_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			v := filled(b, n)
+			for i := range 5 {
+				if _, err := v.AddMember(ctx, fmt.Sprintf("m%d", i), vaulttest.NewKey(b).Recipient); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := v.Grant(ctx, fmt.Sprintf("m%d", i), project, vault.PermRead|vault.PermUse, false, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				if lost, err := v.Revoke(ctx, "m0", project, nil); err != nil || len(lost) != n {
+					b.Fatal(len(lost), err)
+				}
+				b.StopTimer()
+				if _, err := v.Grant(ctx, "m0", project, vault.PermRead|vault.PermUse, false, nil); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/secret")
+		})
+	}
+}
+
+// BenchmarkMemberOpens is BenchmarkResolveThree for a member, whose grant is
+// opened anew by each process.
+func BenchmarkMemberOpens(b *testing.B) {
+	for _, projects := range []int{1, 20} {
+		b.Run(fmt.Sprint(projects), func(b *testing.B) {
+			x := newTeam(b, "ann")
+			for i := range projects {
+				if i > 0 {
+					if err := x.v.CreateProject(ctx, fmt.Sprintf("p%d", i)); err != nil {
+						b.Fatal(err)
+					}
+					x.grant(b, "ann", fmt.Sprintf("p%d", i), use)
+				}
+			}
+			x.grant(b, "ann", project, use)
+			vaulttest.Put(b, x.v, project, "A", "a")
+			last := project
+			if projects > 1 {
+				last = fmt.Sprintf("p%d", projects-1)
+				vaulttest.Put(b, x.v, last, "A", "a")
+			}
+			for b.Loop() {
+				v := x.openAs(b, "ann", vault.Options{})
+				if _, err := vaulttest.Get(v, last, "A"); err != nil {
+					b.Fatal(err)
+				}
+				v.Close()
+			}
+		})
+	}
+}

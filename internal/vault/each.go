@@ -24,18 +24,18 @@ func (p *project) each(k kind, fn func(e entry, content []byte) error) error {
 			return err
 		}
 		if sha256.Sum256(record) != e.record {
-			return fmt.Errorf("%w: a %s of project %s is not the one that was written", ErrDamaged, k, p.name)
+			return fmt.Errorf("%w: %s of project %s is not the one that was written", ErrDamaged, k.one(), p.name)
 		}
 		// The additional data differs from record to record in the engine key
 		// alone; it stands before the tuple's last field, the version.
 		copy(aad[len(aad)-blindSize-5:], key[len(start):])
 		frame, err = openSealed(sealer, aad, record, frame[:0])
 		if err != nil {
-			return fmt.Errorf("a %s of project %s: %w", k, p.name, err)
+			return fmt.Errorf("%s of project %s: %w", k.one(), p.name, err)
 		}
 		content, err := frameContent(frame)
 		if err != nil {
-			return fmt.Errorf("%w: a %s of project %s: %v", ErrDamaged, k, p.name, err)
+			return fmt.Errorf("%w: %s of project %s: %v", ErrDamaged, k.one(), p.name, err)
 		}
 		return fn(e, content)
 	})
@@ -87,7 +87,7 @@ func (w *walk) next(id []byte) (entry, error) {
 		return e, nil
 	}
 	if ok && bytes.Compare(e.id[:], id) < 0 {
-		return e, fmt.Errorf("%w: a %s of project %s is missing", ErrDamaged, w.kind, w.p.name)
+		return e, fmt.Errorf("%w: %s of project %s is missing", ErrDamaged, w.kind.one(), w.p.name)
 	}
 	return e, fmt.Errorf("%w: project %s has a %s that is not its own", ErrDamaged, w.p.name, w.kind)
 }
@@ -99,7 +99,7 @@ func (w *walk) end() error {
 		return err
 	}
 	if ok {
-		return fmt.Errorf("%w: a %s of project %s is missing", ErrDamaged, w.kind, w.p.name)
+		return fmt.Errorf("%w: %s of project %s is missing", ErrDamaged, w.kind.one(), w.p.name)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func ForgeVault(id ID, e store.Engine, slots func(ID, *secret.Bytes) ([]*keyring
 	if err != nil {
 		panic(err)
 	}
-	if err := v.adoptNew(root, made[0].Label); err != nil {
+	if err := v.adoptNew(root, ownerOf(made[0])); err != nil {
 		panic(err)
 	}
 	err = e.Update(context.Background(), func(tx store.Tx) error { return v.begin(tx, nil).writeNew(made, project) })
@@ -104,25 +104,17 @@ func MemoryOf(dir string, id ID) map[ID]projectSeen {
 	return s.Projects
 }
 
-// PutObject writes a tool or an instruction as the format has it.
-func (v *Vault) PutObject(project, what, name, text string) error {
-	k := kindTool
-	if what == kindInstruction.String() {
-		k = kindInstruction
-	}
-	return v.update(context.Background(), func(s *session) error {
-		p, err := s.gate(project, PermManage|PermUse)
-		if err != nil {
-			return err
+// Epoch is a project's, as the roster has it.
+func (v *Vault) Epoch(project string) (epoch uint64) {
+	err := v.view(context.Background(), func(s *session) error {
+		p, err := s.gate(project, PermRead)
+		if err == nil {
+			epoch = p.ref.Epoch
 		}
-		e, _, err := p.lookup(k, name)
-		if err != nil {
-			return err
-		}
-		content, err := keyring.Marshal(objectRecord{Name: name, Text: text, Created: 1, Updated: 1, Author: "test", Version: 1})
-		if err != nil {
-			return err
-		}
-		return p.put(e, content)
+		return err
 	})
+	if err != nil {
+		panic(err)
+	}
+	return epoch
 }

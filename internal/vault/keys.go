@@ -16,6 +16,7 @@ const (
 	labelKeys     = "tacenda/v1/project-keys"
 	labelSeal     = "tacenda/v1/seal"
 	labelNames    = "tacenda/v1/names"
+	labelName     = "tacenda/v1/project-name"
 	labelAAD      = "tacenda/v1/record"
 )
 
@@ -28,17 +29,19 @@ func ownerSigner(vaultID ID, root *secret.Bytes) (*signer, error) {
 	return newSigner(seed)
 }
 
-// projectKeys are the keys of one project in one epoch:
+// projectKeys are the keys of one project in one epoch, or the first ones of
+// them that a grant gives:
 //
 //	read(32) ‖ value(32) ‖ seed of sign(32)
 //
 // read and value are only ever derived from.
 type projectKeys struct {
-	vault ID
-	ref   projectRef
-	keys  *secret.Bytes
-	seal  map[kind]*keyring.Sealer
-	names hash.Hash // HMAC under the name key
+	vault  ID
+	ref    projectRef
+	source digest // of the record that they came from
+	keys   *secret.Bytes
+	seal   map[kind]*keyring.Sealer
+	names  hash.Hash // HMAC under the name key
 }
 
 const projectKeysSize = 3 * keyring.KeySize
@@ -49,8 +52,19 @@ func (k *projectKeys) destroy() {
 	}
 }
 
-// part copies one of the three keys into guarded memory of its own.
+// The parts of a project's keys, in their order.
+const (
+	partRead = iota
+	partValue
+	partSign
+)
+
+// part copies one of the three keys into guarded memory of its own. One that was
+// not granted is ErrDenied.
 func (k *projectKeys) part(i int) (*secret.Bytes, error) {
+	if k.keys.Len() < (i+1)*keyring.KeySize {
+		return nil, fmt.Errorf("%w: the key for it was not granted", ErrDenied)
+	}
 	var out *secret.Bytes
 	err := k.keys.Use(func(all []byte) (err error) {
 		if out, err = secret.New(keyring.KeySize); err != nil {
@@ -63,7 +77,7 @@ func (k *projectKeys) part(i int) (*secret.Bytes, error) {
 
 // signer is the project's sign key; the caller destroys it.
 func (k *projectKeys) signer() (*signer, error) {
-	seed, err := k.part(2)
+	seed, err := k.part(partSign)
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +90,9 @@ func (k *projectKeys) sealer(of kind) (*keyring.Sealer, error) {
 	if s := k.seal[of]; s != nil {
 		return s, nil
 	}
-	part := 0
+	part := partRead
 	if of == kindValue {
-		part = 1
+		part = partValue
 	}
 	key, err := k.part(part)
 	if err != nil {
@@ -100,7 +114,7 @@ func (k *projectKeys) sealer(of kind) (*keyring.Sealer, error) {
 // which leaves a collision among 2^32 names less likely than 2^-64.
 func (k *projectKeys) blind(name string) (blind, error) {
 	if k.names == nil {
-		read, err := k.part(0)
+		read, err := k.part(partRead)
 		if err != nil {
 			return blind{}, err
 		}
@@ -122,6 +136,15 @@ func (k *projectKeys) blind(name string) (blind, error) {
 	k.names.Write([]byte(name))
 	var sum [sha256.Size]byte
 	return blind(k.names.Sum(sum[:0])), nil
+}
+
+// nameTag is a project's name in the roster, hidden as all names are: whoever can
+// read the project can tell that an owner gave it this name. Without it, who has
+// the sign key of one project could call it like another, and be trusted with
+// what is meant for that.
+func (k *projectKeys) nameTag(name string) ([]byte, error) {
+	tag, err := k.blind(string(keyring.Tuple(labelName, []byte(name))))
+	return tag[:], err
 }
 
 // aad is what binds a sealed record to its place.
@@ -199,7 +222,7 @@ func openProjectKeys(vaultID ID, s *keyring.Sealer, ref *projectRef, record []by
 		keys.Destroy()
 		return nil, err
 	}
-	return &projectKeys{vault: vaultID, ref: *ref, keys: keys}, nil
+	return &projectKeys{vault: vaultID, ref: *ref, source: ref.Keys, keys: keys}, nil
 }
 
 // newProjectKeys makes the keys of a new project or epoch, and fills in ref's

@@ -3,6 +3,7 @@ package vault
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // FormatVersion is the version of everything this package writes.
@@ -74,6 +75,15 @@ func (k kind) String() string {
 		return "instruction"
 	}
 	return fmt.Sprintf("kind 0x%02x", byte(k))
+}
+
+// one is a record of the kind, with its article.
+func (k kind) one() string {
+	name := k.String()
+	if strings.ContainsRune("aeiou", rune(name[0])) {
+		return "an " + name
+	}
+	return "a " + name
 }
 
 const (

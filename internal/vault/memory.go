@@ -17,13 +17,19 @@ import (
 // seen is what a machine remembers of a vault, so that an older or forked file
 // is noticed: the owner key, the roster, and each project's manifest.
 //
-//	{1: owner public key, 2: roster counter, 3: roster digest, 4: {project id: [epoch, counter, digest]}}
+//	{1: owner public key, 2: roster counter, 3: roster digest, 4: {project id: [epoch, counter, digest]},
+//	 5: [earlier owner keys], 6: the same map, of a vault that is being restored}
 type seen struct {
 	Owner    []byte             `cbor:"1,keyasint"`
 	Counter  uint64             `cbor:"2,keyasint"`
 	Roster   digest             `cbor:"3,keyasint"`
 	Projects map[ID]projectSeen `cbor:"4,keyasint"`
 	Past     [][]byte           `cbor:"5,keyasint,omitempty"` // owner keys before this one, by the roster's successions
+
+	// What this machine was about to put in the vault's place when it was last
+	// asked to restore one. If it did, but died before it remembered so, the
+	// vault is known by this.
+	Restoring *seen `cbor:"6,keyasint,omitempty"`
 }
 
 type projectSeen struct {
@@ -100,14 +106,26 @@ func (m *memory) remember(id ID, now seen) {
 	if old, err := readSeen(m.path(id)); err == nil && !m.forget && old.covers(now) {
 		return
 	}
-	if err := m.write(id, now); err != nil {
+	if err := m.write(id, now, false); err != nil {
 		m.note(fmt.Sprintf("cannot remember the state of the vault, so an older copy will not be noticed: %v", err))
 		return
 	}
 	m.forget = false
 }
 
-func (m *memory) write(id ID, now seen) error {
+// announce remembers, beside what was seen, a vault that is about to be put in
+// the place of that: on the medium, so that no crash leaves the vault without it.
+func (m *memory) announce(id ID, next seen) {
+	if m.dir == "" {
+		return
+	}
+	if err := m.write(id, seen{Restoring: &next}, true); err != nil {
+		m.note(fmt.Sprintf("cannot remember what is restored, so the vault may need --accept-rollback if this is interrupted: %v", err))
+	}
+}
+
+// write merges now into the file; with sync it is on the medium when it returns.
+func (m *memory) write(id ID, now seen, sync bool) error {
 	if err := os.MkdirAll(m.dir, 0o700); err != nil {
 		return err
 	}
@@ -129,7 +147,33 @@ func (m *memory) write(id ID, now seen) error {
 	if err := os.WriteFile(tmp, data, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(tmp, m.path(id))
+	if !sync {
+		return os.Rename(tmp, m.path(id))
+	}
+	if err := syncPath(tmp); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, m.path(id)); err != nil {
+		return err
+	}
+	return syncPath(m.dir)
+}
+
+// syncPath flushes a file or a directory. Directories cannot be flushed everywhere.
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil && !info.IsDir() {
+		return err
+	}
+	return nil
 }
 
 // newer tells whether a project's state a came after b.
@@ -156,11 +200,21 @@ func (s *seen) merge(now seen) seen {
 	if s.Counter > now.Counter {
 		out.Owner, out.Counter, out.Roster, out.Past = s.Owner, s.Counter, s.Roster, s.Past
 	}
+	projects := []map[ID]projectSeen{now.Projects}
+	if r := s.Restoring; out.Restoring == nil && r != nil {
+		if now.Counter == 0 || !now.owned(r.Owner) {
+			out.Restoring = r // it has not been seen in its place
+		} else {
+			projects = append(projects, r.Projects)
+		}
+	}
 	out.Projects = make(map[ID]projectSeen, len(s.Projects)+len(now.Projects))
 	maps.Copy(out.Projects, s.Projects)
-	for id, p := range now.Projects {
-		if known, ok := out.Projects[id]; !ok || p.newer(known) {
-			out.Projects[id] = p
+	for _, of := range projects {
+		for id, p := range of {
+			if known, ok := out.Projects[id]; !ok || p.newer(known) {
+				out.Projects[id] = p
+			}
 		}
 	}
 	return out
@@ -183,6 +237,16 @@ func (e *foreignError) Error() string {
 
 // Unwrap makes it an ErrRollback.
 func (e *foreignError) Unwrap() error { return ErrRollback }
+
+// expecting is what is to be held against a roster: what was seen, or what this
+// machine was restoring, if that is what stands there. No other vault has the
+// owner key that a restore makes.
+func (s *seen) expecting(r *roster) *seen {
+	if s.Restoring != nil && r.follows(s.Restoring.Owner) {
+		return s.Restoring
+	}
+	return s
+}
 
 // verified tells whether a project's manifest with this digest was checked on
 // this machine, under the key that the roster names now.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"tacenda/internal/prooftest"
 	"tacenda/internal/vault"
 	"tacenda/internal/vaulttest"
 	"tacenda/store"
@@ -182,11 +183,13 @@ func (m *machine) check(rt *rapid.T) {
 }
 
 func TestVaultAgainstAModel(t *testing.T) {
+	runs, checks := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
+		runs++
 		m := &machine{t: t, e: vaulttest.Shared(store.NewMem()), key: vaulttest.NewKey(t), state: t.TempDir(), model: model{project: {}}}
 		m.v = vaulttest.On(t, m.e, m.key, vault.Options{State: m.state})
 		rt.Repeat(map[string]func(*rapid.T){
-			"":        m.check,
+			"":        func(rt *rapid.T) { checks++; m.check(rt) },
 			"create":  m.create,
 			"create2": m.create, // more often than the rest
 			"edit":    m.edit,
@@ -202,4 +205,6 @@ func TestVaultAgainstAModel(t *testing.T) {
 		}
 		m.v.Close()
 	})
+	prooftest.Cases(t, runs, "random vaults")
+	prooftest.Cases(t, checks, "states compared")
 }

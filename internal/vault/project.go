@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
 )
@@ -25,12 +26,22 @@ type write struct{ key, value []byte }
 
 // keysOf opens a project's keys, or takes them from the cache of the vault.
 func (s *session) keysOf(ref *projectRef) (*projectKeys, error) {
+	g, source := (*grantRef)(nil), ref.Keys
+	if s.v.root == nil {
+		if g = ref.grant(s.v.by.actor); g == nil || g.ServerOnly {
+			return nil, fmt.Errorf("%w: no key of it was granted", ErrNoProject)
+		}
+		source = g.Digest
+	}
 	if k := s.v.keys[ref.ID]; k != nil {
-		if k.ref.Epoch == ref.Epoch && k.ref.Keys == ref.Keys {
+		if k.ref.Epoch == ref.Epoch && k.source == source {
 			return k, nil
 		}
 		k.destroy()
 		delete(s.v.keys, ref.ID)
+	}
+	if g != nil {
+		return s.openGrant(ref, g)
 	}
 	raw, err := s.tx.Get(projectKeysKey(ref.ID))
 	if err != nil {
@@ -66,12 +77,15 @@ func (s *session) projectName(ref *projectRef, keys *projectKeys) (string, error
 	if err != nil {
 		return "", fmt.Errorf("%w: the name of a project: %v", ErrDamaged, err)
 	}
+	if CheckName("project", string(name)) != nil { // a manager's own program may have written it
+		return "", fmt.Errorf("%w: a project has a name that cannot be", ErrDamaged)
+	}
 	s.v.names[ref.ID] = knownName{d, string(name)}
 	return string(name), nil
 }
 
-// find looks for a project by name. It does not decide whether the caller may
-// have it: gate does.
+// find looks for a project by name, among those that exist for the caller. It
+// does not decide what they may do in it: gate does.
 func (s *session) find(name string) (*project, error) {
 	for _, p := range s.opened {
 		if p.name == name {
@@ -83,12 +97,19 @@ func (s *session) find(name string) (*project, error) {
 	var damage error
 	for i := range s.roster.Projects {
 		ref := &s.roster.Projects[i]
+		if s.held(ref) == 0 {
+			continue
+		}
 		keys, got, err := s.named(ref)
 		switch {
 		case err != nil:
 			damage = err
 		case got == name:
-			return s.openNamed(ref, keys, name)
+			p, err := s.openNamed(ref, keys, name)
+			if err == nil {
+				return p, nil
+			}
+			damage = err
 		default:
 			s.release(keys)
 		}
@@ -107,7 +128,7 @@ func (s *session) find(name string) (*project, error) {
 func (s *session) checkNames() error {
 	for i := range s.roster.Projects {
 		ref := &s.roster.Projects[i]
-		if s.opened[ref.ID] != nil {
+		if s.opened[ref.ID] != nil || s.held(ref) == 0 {
 			continue
 		}
 		keys, name, err := s.named(ref)
@@ -123,20 +144,39 @@ func (s *session) checkNames() error {
 
 // openNamed opens the project that projectName found, and holds that name
 // against its page: an older name record, or one made with the read key alone,
-// opens as well, and would lead to another project.
+// opens as well, and would lead to another project. A name that the project's
+// managers signed, but no owner, is held against the roster.
 func (s *session) openNamed(ref *projectRef, keys *projectKeys, name string) (*project, error) {
 	p, err := s.open(ref, keys, name)
 	if err != nil {
 		return nil, err
 	}
-	e, found, err := p.lookup(kindName, "")
-	if err != nil {
+	if err := p.checkName(); err != nil {
+		delete(s.opened, ref.ID) // nobody is to find it under this name
 		return nil, err
 	}
-	if !found || e.record != s.v.names[ref.ID].record {
-		return nil, fmt.Errorf("%w: the name of project %s is not the one that was written", ErrDamaged, name)
-	}
 	return p, nil
+}
+
+func (p *project) checkName() error {
+	e, found, err := p.lookup(kindName, "")
+	if err != nil {
+		return err
+	}
+	if !found || e.record != p.s.v.names[p.ref.ID].record {
+		return fmt.Errorf("%w: the name of project %s is not the one that was written", ErrDamaged, p.name)
+	}
+	if p.ref.Name == nil {
+		return nil
+	}
+	tag, err := p.keys.nameTag(p.name)
+	if err != nil {
+		return err
+	}
+	if !hmac.Equal(tag, p.ref.Name) {
+		return fmt.Errorf("%w: a project has the name %s, which no owner gave it", ErrDamaged, p.name)
+	}
+	return nil
 }
 
 // named opens a project's keys and reads its name.

@@ -98,6 +98,9 @@ func (p *project) flush() error {
 		return err
 	}
 	defer sign.destroy()
+	if !bytes.Equal(sign.public, p.ref.Sign) { // what nobody could check would be damage to all
+		return fmt.Errorf("%w: the key that signs for project %s is not the one in the roster", ErrDamaged, p.name)
+	}
 	raw, err := sealSigned(p.manifest, labelManifest, sign)
 	if err != nil {
 		return err

@@ -81,10 +81,10 @@ func (p *project) read(k kind, id blind, want digest) (key, record []byte, err e
 		return nil, nil, err
 	}
 	if record == nil {
-		return nil, nil, fmt.Errorf("%w: a %s of project %s is missing", ErrDamaged, k, p.name)
+		return nil, nil, fmt.Errorf("%w: %s of project %s is missing", ErrDamaged, k.one(), p.name)
 	}
 	if sha256.Sum256(record) != want {
-		return nil, nil, fmt.Errorf("%w: a %s of project %s is not the one that was written", ErrDamaged, k, p.name)
+		return nil, nil, fmt.Errorf("%w: %s of project %s is not the one that was written", ErrDamaged, k.one(), p.name)
 	}
 	return key, record, nil
 }
@@ -97,11 +97,11 @@ func (p *project) readObject(e entry) ([]byte, error) {
 	}
 	frame, err := p.keys.openRecord(e.kind, key, record, nil)
 	if err != nil {
-		return nil, fmt.Errorf("a %s of project %s: %w", e.kind, p.name, err)
+		return nil, fmt.Errorf("%s of project %s: %w", e.kind.one(), p.name, err)
 	}
 	content, err := frameContent(frame)
 	if err != nil {
-		return nil, fmt.Errorf("%w: a %s of project %s: %v", ErrDamaged, e.kind, p.name, err)
+		return nil, fmt.Errorf("%w: %s of project %s: %v", ErrDamaged, e.kind.one(), p.name, err)
 	}
 	return content, nil
 }

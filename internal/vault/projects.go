@@ -55,7 +55,7 @@ func (s *session) newProject(name string, action audit.Action, origin string) (*
 	ref := projectRef{Epoch: 1, Grants: []grantRef{}, Announced: []prefix{}}
 	rand.Read(ref.ID[:])
 	rand.Read(ref.Prefix[:])
-	keys, err := s.addKeys(&ref)
+	keys, err := s.addKeys(&ref, name)
 	if err != nil {
 		return nil, err
 	}
@@ -68,15 +68,18 @@ func (s *session) newProject(name string, action audit.Action, origin string) (*
 }
 
 // addKeys makes the keys of a project's epoch and stores them for owners.
-func (s *session) addKeys(ref *projectRef) (*projectKeys, error) {
+func (s *session) addKeys(ref *projectRef, name string) (*projectKeys, error) {
 	keys, err := newProjectKeys(s.v.id, ref)
 	if err != nil {
 		return nil, err
 	}
 	raw, err := sealProjectKeys(s.v.id, s.v.root, ref, keys.keys)
 	if err == nil {
+		ref.Name, err = keys.nameTag(name)
+	}
+	if err == nil {
 		ref.Keys = sha256.Sum256(raw)
-		keys.ref = *ref
+		keys.ref, keys.source = *ref, ref.Keys
 		err = s.tx.Put(projectKeysKey(ref.ID), raw)
 	}
 	if err != nil {
@@ -125,12 +128,16 @@ func (s *session) free(name string) error {
 	}
 }
 
-// Projects lists the projects by name.
+// Projects lists the projects by name: for a member, those that they were granted.
 func (v *Vault) Projects(ctx context.Context) ([]Project, error) {
 	out := []Project{}
 	err := v.view(ctx, func(s *session) error {
 		for i := range s.roster.Projects {
 			ref := &s.roster.Projects[i]
+			held := s.held(ref)
+			if held == 0 {
+				continue
+			}
 			keys, name, err := s.named(ref)
 			if err != nil {
 				return err
@@ -138,10 +145,6 @@ func (v *Vault) Projects(ctx context.Context) ([]Project, error) {
 			p, err := s.openNamed(ref, keys, name)
 			if err != nil {
 				return err
-			}
-			held := s.held(ref)
-			if held == 0 {
-				continue
 			}
 			m := p.manifest
 			out = append(out, Project{
@@ -184,6 +187,9 @@ func (v *Vault) RenameProject(ctx context.Context, name, to string) error {
 		}
 		p.event(audit.Renamed, name, to)
 		s.event(audit.Renamed, name, to)
+		if p.ref.Name, err = p.keys.nameTag(to); err != nil {
+			return err
+		}
 		return p.putName(to)
 	})
 }
@@ -199,6 +205,9 @@ func (v *Vault) DeleteProject(ctx context.Context, name string) error {
 			return err
 		}
 		id := p.ref.ID
+		if err := s.deleteGrants(p.ref); err != nil {
+			return err
+		}
 		delete(s.opened, id)
 		s.roster.Projects = slices.DeleteFunc(s.roster.Projects, func(r projectRef) bool { return r.ID == id })
 		s.event(audit.Deleted, "", name)

@@ -9,23 +9,29 @@ import (
 	"tacenda/internal/vaulttest"
 )
 
-// TestReferences reads tools and instructions as they stand in the format; what
-// writes them comes with the commands for them.
+// TestReferences: every placeholder of every tool and instruction with its place,
+// tools first and each kind by name; literals and near misses are none.
 func TestReferences(t *testing.T) {
 	v := vaulttest.New(t)
 	vaulttest.Put(t, v, project, "USED", "a value")
-	for _, o := range []struct{ kind, name, text string }{
-		{"tool", "charge", "url: https://api.example.com\nheaders:\n  Authorization: Bearer {{USED}}\n"},
-		{"instruction", "rules", "Log in with {{USED}}, and never say {{\\USED}} or {{GONE}}.\nAgain: {{USED|json}}\n"},
-	} {
-		if err := v.PutObject(project, o.kind, o.name, o.text); err != nil {
-			t.Fatal(err)
-		}
-	}
+	setText(t, v, project, vault.Instruction, "rules", "Log in with {{USED}}, and never say {{\\USED}} or {{GONE}}.\nAgain: {{USED|json}}{{USED}}\n")
+	setText(t, v, project, vault.Instruction, "empty", "{{ USED }} {{used}} {USED}\n")
+	setText(t, v, project, vault.Tool, "refund", "body: \"{{USED}}\"")
+	setText(t, v, project, vault.Tool, "charge", "url: https://api.example.com\r\nheaders:\r\n  # é {{USED}}\n  A: Bearer {{USED}}\n")
 	got, err := v.References(ctx, project)
+	at := func(kind, name, where string, line, column int) vault.Reference {
+		return vault.Reference{Kind: kind, Name: name, Where: where, Line: line, Column: column}
+	}
 	want := map[string][]vault.Reference{
-		"USED": {{Kind: "tool", Name: "charge", Where: "line 3"}, {Kind: "instruction", Name: "rules", Where: "line 1"}, {Kind: "instruction", Name: "rules", Where: "line 2"}},
-		"GONE": {{Kind: "instruction", Name: "rules", Where: "line 1"}},
+		"USED": {
+			at("tool", "charge", "line 3", 3, 8), // a comment counts, and columns are bytes
+			at("tool", "charge", "line 4", 4, 13),
+			at("tool", "refund", "line 1", 1, 8),
+			at("instruction", "rules", "line 1", 1, 13),
+			at("instruction", "rules", "line 2", 2, 8),
+			at("instruction", "rules", "line 2", 2, 21),
+		},
+		"GONE": {at("instruction", "rules", "line 1", 1, 50)},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
@@ -41,8 +47,17 @@ func TestReferences(t *testing.T) {
 		t.Errorf("after duplicating and rotating: %v\n%s", err, diff)
 	}
 	list, err := v.Projects(ctx)
-	if err != nil || list[0].Tools != 1 || list[0].Instructions != 1 {
+	if err != nil || list[0].Tools != 2 || list[0].Instructions != 2 {
 		t.Errorf("counted: %+v, %v", list, err)
+	}
+	if err := v.DeleteText(ctx, project, vault.Tool, "charge"); err != nil {
+		t.Fatal(err)
+	}
+	setText(t, v, project, vault.Instruction, "rules", "nothing")
+	got, err = v.References(ctx, project)
+	want = map[string][]vault.Reference{"USED": {at("tool", "refund", "line 1", 1, 8)}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("after taking uses away: %v\n%s", err, diff)
 	}
 	wantClean(t, v)
 }

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,18 +17,16 @@ import (
 // signs the new one. The same work serves key rotation, the removal of a slot
 // and restore.
 type rekey struct {
-	old      *session // reads
-	v        *Vault   // as it will be: same id, new root
-	new      *session // writes
-	progress func(done, total int)
-	done     int
-	total    int
+	old   *session // reads
+	v     *Vault   // as it will be: same id, new root
+	new   *session // writes
+	steps *steps
 }
 
 // newRekey prepares a change of keys from what old reads to what dst will hold.
 // floor is a roster counter and, for each project, an epoch that the new ones
 // must exceed.
-func (s *session) newRekey(dst store.Tx, floor *seen, progress func(done, total int)) (_ *rekey, err error) {
+func (s *session) newRekey(ctx context.Context, dst store.Tx, floor *seen, progress func(done, total int)) (_ *rekey, err error) {
 	root, err := secret.Random(keyring.KeySize)
 	if err != nil {
 		return nil, err
@@ -41,13 +38,10 @@ func (s *session) newRekey(dst store.Tx, floor *seen, progress func(done, total 
 			next.Close()
 		}
 	}()
-	if err := next.adoptNew(root, s.v.actor); err != nil {
+	if err := next.adoptNew(root, s.v.caller); err != nil {
 		return nil, err
 	}
-	r := &rekey{old: s, v: next, new: next.begin(dst, &seen{}), progress: progress}
-	if progress == nil {
-		r.progress = func(int, int) {}
-	}
+	r := &rekey{old: s, v: next, new: next.begin(dst, &seen{}), steps: newSteps(ctx, progress)}
 	signer, err := s.v.signer()
 	if err != nil {
 		return nil, err
@@ -70,7 +64,7 @@ func (s *session) newRekey(dst store.Tx, floor *seen, progress func(done, total 
 }
 
 // run reseals everything; slots are those that the new root key is wrapped for.
-func (r *rekey) run(ctx context.Context, slots []*keyring.Slot, floor *seen) error {
+func (r *rekey) run(slots []*keyring.Slot, floor *seen) error {
 	if err := r.header(slots); err != nil {
 		return err
 	}
@@ -83,7 +77,7 @@ func (r *rekey) run(ctx context.Context, slots []*keyring.Slot, floor *seen) err
 	}
 	for _, p := range projects {
 		epoch := max(p.ref.Epoch, floor.Projects[p.ref.ID].Epoch) + 1
-		if err := r.project(ctx, p, epoch); err != nil {
+		if err := r.project(p, epoch); err != nil {
 			return err
 		}
 	}
@@ -153,110 +147,29 @@ func (r *rekey) count() ([]*project, error) {
 		if err != nil {
 			return nil, err
 		}
-		m := p.manifest
-		r.total += int(m.Secrets + m.Tools + m.Instructions + m.Events)
+		r.steps.total += p.size()
 		out = append(out, p)
 	}
 	return out, nil
 }
 
-func (r *rekey) step(ctx context.Context) error {
-	r.done++
-	if r.done%64 == 0 || r.done == r.total {
-		r.progress(r.done, r.total)
-	}
-	return ctx.Err()
-}
-
 // project reseals one project into a new epoch.
-func (r *rekey) project(ctx context.Context, from *project, epoch uint64) error {
-	ref := projectRef{ID: from.ref.ID, Epoch: epoch, Grants: []grantRef{}, Announced: []prefix{}}
-	rand.Read(ref.Prefix[:])
-	keys, err := r.new.addKeys(&ref)
+func (r *rekey) project(from *project, epoch uint64) error {
+	to, err := r.new.beginEpoch(from.ref, from.name, epoch, from.ref.Grants)
 	if err != nil {
 		return err
 	}
-	r.new.roster.Projects = append(r.new.roster.Projects, ref)
-	to := r.new.adopt(&ref, keys, from.name)
-	if err := to.putName(from.name); err != nil {
-		return err
-	}
-	var mem room
-	defer mem.destroy()
-	for _, k := range objectKinds {
-		if k == kindName {
-			continue
-		}
-		err := from.each(k, func(e entry, content []byte) error {
-			if err := r.object(from, to, e, content, &mem); err != nil {
-				return err
-			}
-			return r.step(ctx)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if err := r.history(ctx, from, to); err != nil {
+	r.new.roster.Projects = append(r.new.roster.Projects, *to.ref)
+	if err := reseal(from, to, r.steps.step); err != nil {
 		return err
 	}
 	// The counter begins anew; flush makes it 1.
 	return to.flush()
 }
 
-// object reseals one object, and its value when it is a secret, as it is.
-func (r *rekey) object(from, to *project, e entry, content []byte, mem *room) error {
-	name, err := objectName(e.kind, content)
-	if err != nil {
-		return err
-	}
-	id, err := to.keys.blind(name)
-	if err != nil {
-		return err
-	}
-	moved := entry{id: id, kind: e.kind}
-	if e.kind == kindSecret {
-		err := from.useValue(e, mem, func(frame, _ []byte) error {
-			moved.value, err = to.seal(kindValue, id, frame)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("resealing %s: %w", name, err)
-		}
-	}
-	return to.put(moved, content)
-}
-
-// history reseals a project's events; their chain does not depend on the keys.
-func (r *rekey) history(ctx context.Context, from, to *project) error {
-	for seq := range from.manifest.Events {
-		key := recordKey(from.ref.ID, from.ref.Prefix, kindEvent, seqID(seq))
-		record, err := from.s.tx.Get(key)
-		if err != nil {
-			return err
-		}
-		frame, err := from.keys.openRecord(kindEvent, key, record, nil)
-		if err != nil {
-			return fmt.Errorf("event %d of project %s: %w", seq+1, from.name, err)
-		}
-		content, err := frameContent(frame)
-		if err != nil {
-			return fmt.Errorf("%w: event %d of project %s: %v", ErrDamaged, seq+1, from.name, err)
-		}
-		if err := to.putEvent(seq, content); err != nil {
-			return err
-		}
-		if err := r.step(ctx); err != nil {
-			return err
-		}
-	}
-	to.manifest.Events, to.manifest.EventHead = from.manifest.Events, from.manifest.EventHead
-	return nil
-}
-
 // changeKeys gives the vault new keys throughout, wrapped for the slots that
 // choose picks or makes out of the present ones.
-func (v *Vault) changeKeys(ctx context.Context, progress func(done, total int), action audit.Action, choose func([]*keyring.Slot) ([]*keyring.Slot, string, error)) error {
+func (v *Vault) changeKeys(ctx context.Context, progress func(done, total int), action audit.Action, choose func(*session, []*keyring.Slot) ([]*keyring.Slot, string, error)) error {
 	// Nobody may come between the commit and the new keys.
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -269,16 +182,16 @@ func (v *Vault) changeKeys(ctx context.Context, progress func(done, total int), 
 		if err != nil {
 			return err
 		}
-		slots, object, err := choose(slots)
+		slots, object, err := choose(s, slots)
 		if err != nil {
 			return err
 		}
-		r, err := s.newRekey(s.tx, &seen{}, progress)
+		r, err := s.newRekey(ctx, s.tx, &seen{}, progress)
 		if err != nil {
 			return err
 		}
 		next = r.v
-		if err := s.replace(ctx, r, slots, action, object); err != nil {
+		if err := s.replace(r, slots, action, object); err != nil {
 			return err
 		}
 		s.seen = r.new.seen
@@ -296,7 +209,7 @@ func (v *Vault) changeKeys(ctx context.Context, progress func(done, total int), 
 
 // replace runs a change of keys in place: what was there goes, in the same
 // transaction.
-func (s *session) replace(ctx context.Context, r *rekey, slots []*keyring.Slot, action audit.Action, object string) error {
+func (s *session) replace(r *rekey, slots []*keyring.Slot, action audit.Action, object string) error {
 	var old [][]byte
 	for _, p := range []byte{keySlot, keyGrant} {
 		err := s.tx.Range([]byte{p}, func(key, _ []byte) error {
@@ -312,7 +225,7 @@ func (s *session) replace(ctx context.Context, r *rekey, slots []*keyring.Slot, 
 			return err
 		}
 	}
-	if err := r.run(ctx, slots, &seen{}); err != nil {
+	if err := r.run(slots, &seen{}); err != nil {
 		return err
 	}
 	for i := range s.roster.Projects {
@@ -359,12 +272,12 @@ func (v *Vault) RestoreInto(ctx context.Context, dst store.Tx, state string, pro
 		if err != nil {
 			return err
 		}
-		r, err := s.newRekey(dst, floor, progress)
+		r, err := s.newRekey(ctx, dst, floor, progress)
 		if err != nil {
 			return err
 		}
 		defer r.v.Close()
-		if err := r.run(ctx, slots, floor); err != nil {
+		if err := r.run(slots, floor); err != nil {
 			return err
 		}
 		r.new.event(audit.Restored, "", "vault")
@@ -372,6 +285,7 @@ func (v *Vault) RestoreInto(ctx context.Context, dst store.Tx, state string, pro
 			return err
 		}
 		v.restored = r.new.seen
+		(&memory{dir: state, note: v.opts.Note}).announce(v.id, v.restored)
 		return nil
 	})
 }

@@ -80,7 +80,8 @@ type projectRef struct {
 	Sign      []byte     `cbor:"4,keyasint"` // Ed25519 public key that signs the manifest
 	Keys      digest     `cbor:"5,keyasint"` // of the record that holds the project's keys for owners
 	Grants    []grantRef `cbor:"6,keyasint"`
-	Announced []prefix   `cbor:"7,keyasint"` // epochs being written beside the current one
+	Announced []prefix   `cbor:"7,keyasint"`           // epochs being written beside the current one
+	Name      []byte     `cbor:"8,keyasint,omitempty"` // see nameTag; vaults without members may have none
 }
 
 type grantRef struct {
@@ -163,8 +164,33 @@ func (r *roster) check() error {
 		return fmt.Errorf("%w: the roster is out of bounds", ErrDamaged)
 	}
 	for _, p := range r.Projects {
-		if len(p.Sign) != ed25519.PublicKeySize {
-			return fmt.Errorf("%w: the roster lists a project without a key", ErrDamaged)
+		if len(p.Sign) != ed25519.PublicKeySize || len(p.Name) != 0 && len(p.Name) != blindSize {
+			return fmt.Errorf("%w: the roster lists a project that cannot be", ErrDamaged)
+		}
+	}
+	return r.checkMembers()
+}
+
+// checkMembers refuses members and grants of which two could mean the same: who
+// may what has one answer.
+func (r *roster) checkMembers() error {
+	names, recipients := make(map[string]bool, len(r.Members)), make(map[string]bool, len(r.Members))
+	for _, m := range r.Members {
+		if CheckName("member", m.Name) != nil || m.Recipient == "" || names[m.Name] || recipients[m.Recipient] {
+			return fmt.Errorf("%w: the roster lists a member that cannot be", ErrDamaged)
+		}
+		names[m.Name], recipients[m.Recipient] = true, true
+	}
+	for _, p := range r.Projects {
+		if len(p.Grants) > len(r.Members) {
+			return fmt.Errorf("%w: the roster lists more grants than members", ErrDamaged)
+		}
+		last := ""
+		for _, g := range p.Grants { // sorted, so that none is there twice
+			if !names[g.Member] || g.Member <= last || Permission(g.Permissions).check() != nil || g.ServerOnly != (g.Digest == digest{}) {
+				return fmt.Errorf("%w: the roster lists a grant that cannot be", ErrDamaged)
+			}
+			last = g.Member
 		}
 	}
 	return nil
@@ -208,7 +234,11 @@ func (r *roster) seal(v *Vault) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	return sealSigned(r, labelRoster, owner)
+	raw, err := sealSigned(r, labelRoster, owner)
+	if err == nil && len(raw) > maxRoster { // nobody could read it any more
+		err = fmt.Errorf("%w: the vault would have more projects, members and grants than fit its roster", ErrInvalid)
+	}
+	return raw, err
 }
 
 // ownerTag is how the root key vouches for the owner key: HMAC-SHA256 of the

@@ -14,7 +14,7 @@ import (
 func someRecord(rt *rapid.T) secretRecord {
 	text := rapid.StringN(0, 40, 300)
 	return secretRecord{
-		Name: text.Draw(rt, "name"), Hint: text.Draw(rt, "hint"), Description: text.Draw(rt, "description"), Author: text.Draw(rt, "author"),
+		Name: rapid.StringMatching(`[A-Z_][A-Z0-9_]{0,12}`).Draw(rt, "name"), Hint: text.Draw(rt, "hint"), Description: text.Draw(rt, "description"), Author: text.Draw(rt, "author"),
 		Created: rapid.Int64().Draw(rt, "created"), Updated: rapid.Int64().Draw(rt, "updated"), Expires: rapid.Int64().Draw(rt, "expires"),
 		Flags: rapid.Uint64().Draw(rt, "flags"), Version: rapid.Uint64().Draw(rt, "version"), ValueVersion: rapid.Uint64().Draw(rt, "value version"),
 		AllowedHosts: rapid.SliceOfN(text, 0, 30).Draw(rt, "hosts"),

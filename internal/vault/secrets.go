@@ -70,6 +70,26 @@ func (d *Draft) check() error {
 	return CheckHosts(d.AllowedHosts)
 }
 
+// needed is what creating drafts needs. Hosts and the model decide where a value
+// goes, and who decides that could have it sent to them: that needs to use, too.
+func needed(drafts ...Draft) Permission {
+	for _, d := range drafts {
+		if d.LLMSafe || len(d.AllowedHosts) > 0 {
+			return PermManage | PermUse
+		}
+	}
+	return PermManage
+}
+
+// needed is what the edit of this secret needs. What it leaves as it is needs nothing.
+func (e *Edit) needed(r *secretRecord) Permission {
+	if e.LLMSafe != nil && *e.LLMSafe != (r.Flags&flagLLMSafe != 0) ||
+		e.AllowedHosts != nil && !slices.Equal(*e.AllowedHosts, r.AllowedHosts) {
+		return PermManage | PermUse
+	}
+	return PermManage
+}
+
 // CreateSecret creates a secret, or returns ErrExists.
 func (v *Vault) CreateSecret(ctx context.Context, project string, d Draft) (Secret, error) {
 	var out Secret
@@ -79,7 +99,7 @@ func (v *Vault) CreateSecret(ctx context.Context, project string, d Draft) (Secr
 	var mem room
 	defer mem.destroy()
 	err := v.update(ctx, func(s *session) error {
-		p, err := s.gate(project, PermManage)
+		p, err := s.gate(project, needed(d))
 		if err != nil {
 			return err
 		}
@@ -167,12 +187,15 @@ func (v *Vault) EditSecret(ctx context.Context, project, name string, edit Edit)
 		return out, err
 	}
 	err := v.update(ctx, func(s *session) error {
-		p, err := s.gate(project, PermManage)
+		p, err := s.gate(project, PermRead)
 		if err != nil {
 			return err
 		}
 		e, r, err := p.secret(name)
 		if err != nil {
+			return err
+		}
+		if err := p.allow(edit.needed(&r)); err != nil {
 			return err
 		}
 		if edit.IfVersion != 0 && edit.IfVersion != r.Version {

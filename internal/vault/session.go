@@ -80,11 +80,30 @@ func (s *session) useRoster(raw []byte) error {
 	if pin := s.v.opts.Owner; pin != "" && pin != Fingerprint(c.roster.Owner) {
 		return fmt.Errorf("%w: the vault is owned by %s, not by %s", ErrOwner, Fingerprint(c.roster.Owner), pin)
 	}
+	s.known = s.known.expecting(c.roster)
 	if err := s.known.checkRoster(c.roster, d); err != nil {
 		return err
 	}
 	s.seen = seen{Owner: c.roster.Owner, Counter: c.roster.Counter, Roster: d, Projects: map[ID]projectSeen{}, Past: c.roster.past()}
 	s.roster = c.roster.clone()
+	return nil
+}
+
+// admit refuses whoever does not own the vault, or is no member of it, any more.
+func (s *session) admit() error {
+	v, r := s.v, s.roster
+	switch {
+	case v.root != nil && !bytes.Equal(r.Owner, v.owner):
+		return fmt.Errorf("%w: its keys were rotated; open it again", ErrLocked)
+	case v.root == nil && !r.follows(v.owner):
+		return &foreignError{got: Fingerprint(r.Owner), known: Fingerprint(v.owner)}
+	case v.root == nil && !r.admits(v.by):
+		return fmt.Errorf("%w: %s is no longer a member of the vault", ErrLocked, v.by.actor)
+	case v.guest && !r.admits(v.caller):
+		return fmt.Errorf("%w: %s is no longer a member or an owner of the vault", ErrLocked, v.actor)
+	}
+	// A member is not locked out by new keys: the old owner key vouched for the new one.
+	v.owner = r.Owner
 	return nil
 }
 

@@ -50,6 +50,9 @@ func checkSlots(slots []*keyring.Slot) error {
 func (v *Vault) Slots(ctx context.Context) ([]SlotInfo, error) {
 	out := []SlotInfo{}
 	err := v.view(ctx, func(s *session) error {
+		if err := s.owner(); err != nil {
+			return err
+		}
 		slots, err := s.slots()
 		if err != nil {
 			return err
@@ -85,6 +88,9 @@ func (v *Vault) AddSlot(ctx context.Context, build func(vaultID ID, root *secret
 		if err := checkNewSlot(slots, slot); err != nil {
 			return err
 		}
+		if err := s.checkNoMember(slot); err != nil {
+			return err
+		}
 		s.event(audit.KeyAdded, "", slot.Label)
 		return s.putSlot(slot)
 	})
@@ -96,8 +102,11 @@ func (v *Vault) AddSlot(ctx context.Context, build func(vaultID ID, root *secret
 func (v *Vault) buildSlot(build func(vaultID ID, root *secret.Bytes) (*keyring.Slot, error)) (*keyring.Slot, []byte, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.closed {
+	if v.closed || v.left {
 		return nil, nil, errClosed
+	}
+	if !v.owns() {
+		return nil, nil, errNotOwner
 	}
 	slot, err := build(v.id, v.root)
 	return slot, v.owner, err
@@ -155,7 +164,7 @@ func (v *Vault) RemoveSlot(ctx context.Context, id string, keepKeys bool, progre
 	if keepKeys {
 		err = v.update(ctx, func(s *session) (err error) { gone, err = s.dropSlot(id); return err })
 	} else {
-		err = v.changeKeys(ctx, progress, audit.KeyRemoved, func(slots []*keyring.Slot) ([]*keyring.Slot, string, error) {
+		err = v.changeKeys(ctx, progress, audit.KeyRemoved, func(_ *session, slots []*keyring.Slot) ([]*keyring.Slot, string, error) {
 			i, err := pick(slots, id)
 			if err != nil {
 				return nil, "", err
@@ -205,13 +214,16 @@ func (v *Vault) ReplaceSlot(ctx context.Context, id string, build func(vaultID I
 	if err != nil {
 		return err
 	}
-	return v.changeKeys(ctx, progress, audit.Rotated, func(slots []*keyring.Slot) ([]*keyring.Slot, string, error) {
+	return v.changeKeys(ctx, progress, audit.Rotated, func(s *session, slots []*keyring.Slot) ([]*keyring.Slot, string, error) {
 		i, err := pick(slots, id)
 		if err != nil {
 			return nil, "", err
 		}
 		rest := slices.Delete(slices.Clone(slots), i, i+1)
 		if err := checkNewSlot(rest, slot); err != nil {
+			return nil, "", err
+		}
+		if err := s.checkNoMember(slot); err != nil {
 			return nil, "", err
 		}
 		slots[i] = slot
@@ -221,7 +233,7 @@ func (v *Vault) ReplaceSlot(ctx context.Context, id string, build func(vaultID I
 
 // Rotate makes every key anew and reseals everything, in one transaction.
 func (v *Vault) Rotate(ctx context.Context, progress func(done, total int)) error {
-	return v.changeKeys(ctx, progress, audit.Rotated, func(slots []*keyring.Slot) ([]*keyring.Slot, string, error) {
+	return v.changeKeys(ctx, progress, audit.Rotated, func(_ *session, slots []*keyring.Slot) ([]*keyring.Slot, string, error) {
 		return slots, "vault", nil
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"tacenda/internal/prooftest"
 	"tacenda/internal/vault"
 	"tacenda/internal/vaulttest"
 	"tacenda/keyring"
@@ -63,6 +64,7 @@ type small struct {
 	key    vaulttest.Key
 	root   rootOpener                   // the slots have tests of their own; this one costs nothing to try
 	values map[string]map[string]string // project, name
+	texts  map[string]map[string]string // project, "tool one" or "instruction one"; none unless addTexts was called
 }
 
 func newSmall(t testing.TB, e store.Engine) (small, *vault.Vault) {
@@ -102,24 +104,34 @@ func (s small) verdict(t *testing.T, what string, r records) (noticed bool) {
 		return true
 	}
 	defer v.Close()
+	return s.read(t, what, v, wantKnown)
+}
+
+// read reads all that the vault should hold, and verifies it. It fails for what
+// is wrong, and says whether anything was noticed; known is for the errors.
+func (s small) read(t *testing.T, what string, v *vault.Vault, known func(*testing.T, string, error)) (noticed bool) {
+	t.Helper()
 	for p, values := range s.values {
 		if _, err := v.Secrets(ctx, p); err != nil {
-			wantKnown(t, what, err)
+			known(t, what, err)
 			noticed = true
 		}
 		for n, want := range values {
 			got, err := vaulttest.Get(v, p, n)
 			if err != nil {
-				wantKnown(t, what, err)
+				known(t, what, err)
 				noticed = true
 			} else if got != want {
 				t.Errorf("%s: %s in %s is now %q", what, n, p, got)
 			}
 		}
 	}
+	for p := range s.texts {
+		noticed = s.readTexts(t, what, v, p, known) || noticed
+	}
 	damage, err := v.Verify(ctx, nil)
 	if err != nil {
-		wantKnown(t, what, err)
+		known(t, what, err)
 	}
 	return noticed || err != nil || len(damage) > 0
 }
@@ -146,6 +158,7 @@ func TestEveryFlippedByteIsNoticed(t *testing.T) {
 	e := store.NewMem()
 	s, _ := newSmall(t, e)
 	all := dump(t, e)
+	cases := 0
 	if s.verdict(t, "untouched", all) {
 		t.Fatal("damage in an untouched vault")
 	}
@@ -162,8 +175,10 @@ func TestEveryFlippedByteIsNoticed(t *testing.T) {
 			flipped := bytes.Clone(value)
 			flipped[i] ^= 1 << (i % 8)
 			wantNoticed(t, s, fmt.Sprintf("record %x, byte %d", key, i), all.with(key, flipped))
+			cases++
 		}
 	}
+	prooftest.Cases(t, cases, "flipped bytes")
 }
 
 func TestEveryShortenedOrMissingRecordIsNoticed(t *testing.T) {
@@ -177,6 +192,7 @@ func TestEveryShortenedOrMissingRecordIsNoticed(t *testing.T) {
 		}
 		wantNoticed(t, s, fmt.Sprintf("record %x longer", key), all.with(key, append(bytes.Clone(value), 0)))
 	}
+	prooftest.Cases(t, 5*len(all), "removed, cut or longer records")
 }
 
 func TestEverySwappedOrDoubledRecordIsNoticed(t *testing.T) {
@@ -184,6 +200,7 @@ func TestEverySwappedOrDoubledRecordIsNoticed(t *testing.T) {
 	s, _ := newSmall(t, e)
 	all := dump(t, e)
 	keys := slices.Sorted(maps.Keys(all))
+	cases := 0
 	for i, a := range keys {
 		for _, b := range keys[i+1:] {
 			if bytes.Equal(all[a], all[b]) {
@@ -191,13 +208,16 @@ func TestEverySwappedOrDoubledRecordIsNoticed(t *testing.T) {
 			}
 			wantNoticed(t, s, fmt.Sprintf("%x and %x swapped", a, b), all.with(a, all[b]).with(b, all[a]))
 			wantNoticed(t, s, fmt.Sprintf("%x put at %x", a, b), all.with(b, all[a]))
+			cases += 2
 		}
 		stray := []byte(a)
 		stray[len(stray)-1] ^= 0x80
 		if _, taken := all[string(stray)]; !taken {
 			wantNoticed(t, s, fmt.Sprintf("%x doubled", a), all.with(string(stray), all[a]))
+			cases++
 		}
 	}
+	prooftest.Cases(t, cases, "swapped, misplaced or doubled records")
 }
 
 func TestAgedRecordsAreNoticed(t *testing.T) {
@@ -221,6 +241,7 @@ func TestAgedRecordsAreNoticed(t *testing.T) {
 	if aged < 4 {
 		t.Errorf("only %d records changed by two edits", aged)
 	}
+	prooftest.Cases(t, aged, "aged records")
 }
 
 func TestRecordsOfAnotherVaultAreNoticed(t *testing.T) {
@@ -231,6 +252,7 @@ func TestRecordsOfAnotherVaultAreNoticed(t *testing.T) {
 	for key, value := range other {
 		wantNoticed(t, s, fmt.Sprintf("record %x of another vault", key), mine.with(key, value))
 	}
+	prooftest.Cases(t, len(other), "records of another vault")
 }
 
 func TestOlderAndForkedVaultsAreRefused(t *testing.T) {

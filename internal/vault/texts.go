@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,10 @@ const MaxText = 1 << 20
 // TextKind tells tools from instructions: both are texts with placeholders that
 // a project keeps sealed.
 type TextKind byte
+
+// NewText is the version of a text that is to be made: SetText fails with a
+// ConflictError when somebody was quicker.
+const NewText = math.MaxUint64
 
 // The kinds of text.
 const (
@@ -71,6 +76,9 @@ func (p *project) text(k TextKind, name string) (e entry, r objectRecord, found 
 // Texts lists a project's tools or instructions by name.
 func (v *Vault) Texts(ctx context.Context, project string, k TextKind) ([]Text, error) {
 	out := []Text{}
+	if err := k.check(); err != nil {
+		return nil, err
+	}
 	err := v.view(ctx, func(s *session) error {
 		p, err := s.gate(project, PermRead)
 		if err != nil {
@@ -91,7 +99,7 @@ func (v *Vault) Texts(ctx context.Context, project string, k TextKind) ([]Text, 
 // Text is one tool or instruction.
 func (v *Vault) Text(ctx context.Context, project string, k TextKind, name string) (Text, error) {
 	var out Text
-	if err := CheckName(k.String(), name); err != nil {
+	if err := checkTextName(k, name); err != nil {
 		return out, err
 	}
 	err := v.view(ctx, func(s *session) error {
@@ -112,7 +120,7 @@ func (v *Vault) Text(ctx context.Context, project string, k TextKind, name strin
 // SetText creates a tool or an instruction, or replaces its text. It decides
 // where values go, and so needs to manage and to use. With ifVersion it fails
 // with a ConflictError when the text is no longer the version that the caller
-// saw; a text that does not exist has version 0, which asks for nothing.
+// saw; 0 asks for nothing, and NewText that there is none.
 func (v *Vault) SetText(ctx context.Context, project string, k TextKind, name, text string, ifVersion uint64) (Text, error) {
 	var out Text
 	if err := CheckName(k.String(), name); err != nil {
@@ -130,7 +138,7 @@ func (v *Vault) SetText(ctx context.Context, project string, k TextKind, name, t
 		if err != nil {
 			return err
 		}
-		if ifVersion != 0 && ifVersion != r.Version {
+		if ifVersion != 0 && ifVersion != r.Version && (found || ifVersion != NewText) {
 			if !found {
 				return fmt.Errorf("%s %s: %w", k, name, ErrNotFound)
 			}
@@ -156,7 +164,7 @@ func (v *Vault) SetText(ctx context.Context, project string, k TextKind, name, t
 
 // DeleteText deletes a tool or an instruction for good.
 func (v *Vault) DeleteText(ctx context.Context, project string, k TextKind, name string) error {
-	if err := CheckName(k.String(), name); err != nil {
+	if err := checkTextName(k, name); err != nil {
 		return err
 	}
 	return v.update(ctx, func(s *session) error {
@@ -177,11 +185,28 @@ func (v *Vault) DeleteText(ctx context.Context, project string, k TextKind, name
 	})
 }
 
+// check refuses, with ErrInvalid, what is no kind of text: a client of the gate
+// may ask for any record of a project's so.
+func (k TextKind) check() error {
+	if k != Tool && k != Instruction {
+		return fmt.Errorf("%w: no such kind of text", ErrInvalid)
+	}
+	return nil
+}
+
+func checkTextName(k TextKind, name string) error {
+	if err := k.check(); err != nil {
+		return err
+	}
+	return CheckName(k.String(), name)
+}
+
 // checkText refuses, with ErrInvalid, what is no text to keep.
 func checkText(k TextKind, text string) error {
+	if err := k.check(); err != nil {
+		return err
+	}
 	switch {
-	case k != Tool && k != Instruction:
-		return fmt.Errorf("%w: no such kind of text", ErrInvalid)
 	case text == "":
 		return fmt.Errorf("%w %s: it is empty", ErrInvalid, k)
 	case len(text) > MaxText:

@@ -29,11 +29,8 @@ func (v *Vault) CloneSecrets(ctx context.Context, from string, names []string, t
 		if err != nil {
 			return err
 		}
-		// Whoever may use the target would see a value that they may not use here.
-		if s.held(dst.ref)&PermUse != 0 {
-			if src, err = s.gate(from, PermManage|PermUse); err != nil {
-				return err
-			}
+		if err := s.checkMove(src, dst); err != nil {
+			return err
 		}
 		entries, err := src.all(names)
 		if err != nil {
@@ -49,6 +46,18 @@ func (v *Vault) CloneSecrets(ctx context.Context, from string, names []string, t
 		dst.eventFor(audit.Cloned, from, names, taken)
 		return src.copySecrets(entries, dst)
 	})
+}
+
+// checkMove refuses to bring a value where the caller could read it from where
+// they may not. Whoever may use the target must be able to use the source. And so
+// must a manager who holds the target's keys, with whom they could read it by a
+// program of their own, but manages the source through a server alone. What counts
+// is what the caller was granted, not how far this server's keys reach.
+func (s *session) checkMove(src, dst *project) error {
+	if s.granted(dst.ref)&PermUse == 0 && (!s.reads(dst.ref) || s.reads(src.ref)) {
+		return nil
+	}
+	return src.allow(PermUse)
 }
 
 // eventFor tells new names apart from those that replaced something.
@@ -99,7 +108,7 @@ func (v *Vault) ImportSecrets(ctx context.Context, project string, drafts []Draf
 	defer mem.destroy()
 	err := v.update(ctx, func(s *session) error {
 		result = ImportResult{Created: []string{}, Overwritten: []string{}, Skipped: []string{}}
-		p, err := s.gate(project, PermManage)
+		p, err := s.gate(project, needed(drafts...))
 		if err != nil {
 			return err
 		}

@@ -34,8 +34,12 @@ type sealedValue struct {
 }
 
 // Values copies the sealed values of the named secrets, for Use. Names that the
-// project lacks are a MissingError that lists them all; names need not be valid.
+// project lacks are a MissingError that lists them all; names need not be valid,
+// but one that is there twice is ErrInvalid.
 func (v *Vault) Values(ctx context.Context, project string, names []string) (Values, error) {
+	if err := checkOnce(names); err != nil {
+		return nil, err
+	}
 	x := &sealedValues{sealed: make(map[string]sealedValue, len(names))}
 	err := v.view(ctx, func(s *session) error {
 		p, err := s.gate(project, PermUse)
@@ -46,13 +50,30 @@ func (v *Vault) Values(ctx context.Context, project string, names []string) (Val
 		if err != nil {
 			return err
 		}
-		return x.copy(p, names, entries)
+		if err := x.copy(p, names, entries); err != nil {
+			return err
+		}
+		return p.tellUse(names)
 	})
 	if err != nil {
 		x.Close()
 		return nil, err
 	}
 	return x, nil
+}
+
+// checkOnce refuses a name that is asked for twice. It would count as two of a
+// project's secrets, and who asks for one a million times would have it copied as
+// often while everybody else waits.
+func checkOnce(names []string) error {
+	seen := make(map[string]struct{}, len(names))
+	for _, n := range names {
+		if _, twice := seen[n]; twice {
+			return fmt.Errorf("%w: %s is asked for twice", ErrInvalid, quote(n))
+		}
+		seen[n] = struct{}{}
+	}
+	return nil
 }
 
 // copy takes what Use needs out of the transaction: the sealed records, and a

@@ -39,24 +39,36 @@ type Options struct {
 	Note func(string)
 }
 
-// Vault is an opened vault. It may be used by several goroutines; calls take turns.
+// Vault is an opened vault, as one caller sees it: whoever opened it, or with As
+// somebody else. It may be used by several goroutines; calls take turns.
 type Vault struct {
+	*core
+	caller
+	guest bool // made by As or AsOwner: the vault under it is somebody else's
+	left  bool // a guest's view was closed
+	watch Watch
+}
+
+// core is an opened vault without whom it works for: the keys of whoever opened
+// it, and what all who use it share.
+type core struct {
 	engine store.Engine
 	opts   Options
 	id     ID
-	actor  string // label of the slot that opened it
 	memory *memory
 
 	mu       sync.Mutex
 	closed   bool
-	root     *secret.Bytes
-	owner    []byte  // public half of the owner key
-	signs    *signer // the owner key, once something was to be signed
+	by       caller         // whoever opened it
+	holder   keyring.Holder // a member's private key, which opens their grants; nil for an owner
+	root     *secret.Bytes  // nil for a member
+	owner    []byte         // public half of the owner key
+	signs    *signer        // the owner key, once something was to be signed
 	cache    rosterCache
 	keys     map[ID]*projectKeys // of projects used so far, in the epoch last seen
 	names    map[ID]knownName
 	restored seen            // what RestoreInto wrote
-	keyseal  *keyring.Sealer // opens the keys of projects
+	keyseal  *keyring.Sealer // opens the keys of projects, for an owner
 }
 
 // rosterCache spares the check of a signature when the bytes are the same ones.
@@ -92,12 +104,12 @@ func Create(ctx context.Context, create func(fill func(store.Tx) error) (store.E
 		root.Destroy()
 		return nil, err
 	}
-	if err := v.adoptNew(root, made[0].Label); err != nil {
+	if err := v.adoptNew(root, ownerOf(made[0])); err != nil {
 		v.Close()
 		return nil, err
 	}
 	var seen seen
-	v.engine, err = create(func(tx store.Tx) error {
+	engine, err := create(func(tx store.Tx) error {
 		s := v.begin(tx, nil)
 		if err := s.writeNew(made, project); err != nil {
 			return err
@@ -105,10 +117,11 @@ func Create(ctx context.Context, create func(fill func(store.Tx) error) (store.E
 		seen = s.seen
 		return nil
 	})
-	if err != nil {
+	if err != nil { // then engine may be one that cannot even be closed
 		v.Close()
 		return nil, err
 	}
+	v.engine = engine
 	v.memory.remember(v.id, seen)
 	return v, nil
 }
@@ -123,28 +136,28 @@ func newVault(e store.Engine, opts Options) *Vault {
 	if opts.Backup {
 		opts.State = ""
 	}
-	return &Vault{
+	return &Vault{core: &core{
 		engine: e, opts: opts,
 		memory: &memory{dir: opts.State, forget: opts.AcceptRollback, note: opts.Note},
 		keys:   make(map[ID]*projectKeys),
 		names:  make(map[ID]knownName),
-	}
+	}}
 }
 
 // adopt takes over the root key of the owner whose public key this is.
-func (v *Vault) adopt(root *secret.Bytes, owner []byte, actor string) (err error) {
-	v.root, v.owner, v.actor = root, owner, actor
+func (v *Vault) adopt(root *secret.Bytes, owner []byte, by caller) (err error) {
+	v.root, v.owner, v.caller, v.by = root, owner, by, by
 	v.keyseal, err = keyring.NewSealer(root, labelKeys, v.id[:])
 	return err
 }
 
 // adoptNew takes over a new root key, and makes the owner key that it yields.
-func (v *Vault) adoptNew(root *secret.Bytes, actor string) (err error) {
+func (v *Vault) adoptNew(root *secret.Bytes, by caller) (err error) {
 	v.root = root // Close wipes it, whatever happens
 	if v.signs, err = ownerSigner(v.id, root); err != nil {
 		return err
 	}
-	return v.adopt(root, v.signs.public, actor)
+	return v.adopt(root, v.signs.public, by)
 }
 
 // signer is the owner key. It is derived when something is to be signed: that
@@ -164,7 +177,8 @@ func (v *Vault) signer() (*signer, error) {
 }
 
 // Open opens the vault in e with the first of openers that fits one of its
-// slots. The engine becomes the vault's, also when it fails.
+// slots, or is the private key of a member. The engine becomes the vault's, also
+// when it fails.
 func Open(ctx context.Context, e store.Engine, openers []keyring.Unlocker, opts Options) (*Vault, error) {
 	v := newVault(e, opts)
 	info, slots, err := v.readLocked(ctx)
@@ -207,25 +221,55 @@ func (v *Vault) unlock(r *roster, slots []*keyring.Slot, openers []keyring.Unloc
 	locked := &LockedError{}
 	for _, o := range openers {
 		root, slot, err := tryOpener(v.id, o, slots)
-		if root == nil {
-			locked.add(o.String(), err)
-			continue
+		if root != nil {
+			return v.unlocked(r, root, slot)
 		}
-		if err := v.adopt(root, r.Owner, slot.Label); err != nil {
-			return err
+		if err == nil {
+			var member bool
+			if member, err = v.enter(r, o); member {
+				return nil
+			}
 		}
-		// Only who has the root key can name its owner key in this way: a roster
-		// that somebody else signed is noticed here.
-		tag, err := ownerTag(v.id, root, r.Owner)
-		if err != nil {
-			return err
-		}
-		if !hmac.Equal(tag, r.OwnerTag[:]) {
-			return fmt.Errorf("%w: the roster was not signed by the owner of the key that opens it", ErrDamaged)
-		}
-		return nil
+		locked.add(o.String(), err)
 	}
 	return locked
+}
+
+// unlocked takes over the root key that a slot held.
+func (v *Vault) unlocked(r *roster, root *secret.Bytes, slot *keyring.Slot) error {
+	if err := v.adopt(root, r.Owner, ownerOf(slot)); err != nil {
+		return err
+	}
+	// Only who has the root key can name its owner key in this way: a roster
+	// that somebody else signed is noticed here.
+	tag, err := ownerTag(v.id, root, r.Owner)
+	if err != nil {
+		return err
+	}
+	if !hmac.Equal(tag, r.OwnerTag[:]) {
+		return fmt.Errorf("%w: the roster was not signed by the owner of the key that opens it", ErrDamaged)
+	}
+	return nil
+}
+
+// enter lets a member in whose private key o is. What tells them that the roster
+// is the owner's is what this machine saw of it before, or a pin: the root key,
+// which vouches for it, is not theirs.
+func (v *Vault) enter(r *roster, o keyring.Unlocker) (bool, error) {
+	h, ok := o.(keyring.Holder)
+	if !ok {
+		return false, nil
+	}
+	m, ok := r.holder(h.Recipient())
+	if !ok {
+		return false, nil
+	}
+	if err := h.Prepare(); err != nil {
+		return false, err
+	}
+	v.holder, v.owner, v.caller = h, r.Owner, caller{actor: m.Name, recipient: m.Recipient}
+	v.by = v.caller
+	return true, nil
 }
 
 // tryOpener tries one opener on every slot. Without a root key, err says why it
@@ -247,7 +291,8 @@ func tryOpener(vaultID ID, o keyring.Unlocker, slots []*keyring.Slot) (root *sec
 // ID is the vault's identity.
 func (v *Vault) ID() ID { return v.id }
 
-// Actor is the label of the slot that opened the vault; events carry it.
+// Actor is the label of the slot that an owner opened the vault with, or the
+// member's name; events carry it.
 func (v *Vault) Actor() string { return v.actor }
 
 // OwnerFingerprint is the fingerprint of the owner key, to be pinned with --owner.
@@ -260,10 +305,15 @@ func (v *Vault) OwnerFingerprint() string {
 	return Fingerprint(v.owner)
 }
 
-// Close wipes every key and closes the engine.
+// Close wipes every key and closes the engine. A view is only left: the vault
+// under it stays open.
 func (v *Vault) Close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.guest {
+		v.left = true
+		return
+	}
 	if v.closed {
 		return
 	}
@@ -275,7 +325,7 @@ func (v *Vault) Close() {
 	for _, k := range v.keys {
 		k.destroy()
 	}
-	v.keys, v.keyseal = nil, nil
+	v.keys, v.keyseal, v.holder = nil, nil, nil
 	if v.engine != nil {
 		_ = v.engine.Close() // nothing is under way: there is nothing to lose
 	}
@@ -304,7 +354,7 @@ func (v *Vault) run(ctx context.Context, engine func(context.Context, func(store
 
 // locked is run for who holds the lock.
 func (v *Vault) locked(ctx context.Context, engine func(context.Context, func(store.Tx) error) error, fn func(*session) error) error {
-	if v.closed {
+	if v.closed || v.left {
 		return errClosed
 	}
 	// What this machine saw is read before the file, so that a commit in
@@ -316,8 +366,8 @@ func (v *Vault) locked(ctx context.Context, engine func(context.Context, func(st
 		if err := s.load(); err != nil {
 			return err
 		}
-		if !bytes.Equal(s.roster.Owner, v.owner) {
-			return fmt.Errorf("%w: its keys were rotated; open it again", ErrLocked)
+		if err := s.admit(); err != nil {
+			return err
 		}
 		if err := fn(s); err != nil {
 			return err

@@ -3,7 +3,6 @@ package vault
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -66,6 +65,7 @@ func (c *verifier) run(ctx context.Context) error {
 	}
 	var projects []*project
 	for i := range r.Projects {
+		c.grants(&r.Projects[i])
 		if p := c.open(&r.Projects[i]); p != nil {
 			projects = append(projects, p)
 			c.total += int(p.manifest.Secrets + p.manifest.Tools + p.manifest.Instructions)
@@ -107,6 +107,9 @@ func (c *verifier) open(ref *projectRef) *project {
 		return nil
 	}
 	c.know(recordKey(ref.ID, ref.Prefix, kindManifest, nil))
+	if err := p.checkName(); err != nil {
+		c.report(where, err)
+	}
 	return p
 }
 
@@ -145,6 +148,7 @@ func (c *verifier) project(ctx context.Context, p *project) error {
 
 // object checks one record and, for a secret, its value.
 func (c *verifier) object(p *project, e entry) {
+	defer c.step(e.kind)
 	c.know(recordKey(p.ref.ID, p.ref.Prefix, e.kind, e.id[:]))
 	where := fmt.Sprintf("project %s: %s %x", p.name, e.kind, e.id[:4])
 	content, err := p.readObject(e)
@@ -165,6 +169,13 @@ func (c *verifier) object(p *project, e entry) {
 	if err := p.useValue(e, &c.mem, func(_, _ []byte) error { return nil }); err != nil {
 		c.report(where, err)
 	}
+}
+
+// step tells how far it is: names count for nothing, there is one to a project.
+func (c *verifier) step(k kind) {
+	if k == kindName {
+		return
+	}
 	c.done++
 	if c.done%64 == 0 || c.done == c.total {
 		c.progress(c.done, c.total)
@@ -174,8 +185,8 @@ func (c *verifier) object(p *project, e entry) {
 // strays reports records that nothing lists. They are never read, but somebody
 // put them there.
 func (c *verifier) strays() error {
-	return c.s.tx.Range(nil, func(key, value []byte) error {
-		if !c.known[string(key)] && !c.event(key) && !c.announced(key) && !c.granted(key, value) && !c.beyond(key) {
+	return c.s.tx.Range(nil, func(key, _ []byte) error {
+		if !c.known[string(key)] && !c.event(key) && !c.announced(key) && !c.beyond(key) {
 			c.report(fmt.Sprintf("record %x", key), fmt.Errorf("%w: nothing refers to it", ErrDamaged))
 		}
 		return nil
@@ -206,13 +217,18 @@ func (c *verifier) announced(key []byte) bool {
 	return false
 }
 
-// granted tells whether a record is a grant that the roster lists.
-func (c *verifier) granted(key, value []byte) bool {
-	if key[0] != keyGrant {
-		return false
+// grants checks that every grant that the roster lists is there, and the one
+// that was written. Whether it opens only its member could tell.
+func (c *verifier) grants(ref *projectRef) {
+	for i := range ref.Grants {
+		g := &ref.Grants[i]
+		m, ok := c.s.roster.member(g.Member)
+		if !ok || g.ServerOnly {
+			continue
+		}
+		c.know(grantKey(c.s.v.id, m.Recipient, ref.ID))
+		if _, err := c.s.readGrant(ref, g, m.Recipient); err != nil {
+			c.report(fmt.Sprintf("project %x", ref.ID[:4]), err)
+		}
 	}
-	d := sha256.Sum256(value)
-	return slices.ContainsFunc(c.s.roster.Projects, func(ref projectRef) bool {
-		return slices.ContainsFunc(ref.Grants, func(g grantRef) bool { return g.Digest == d })
-	})
 }
