@@ -1,0 +1,312 @@
+package bastion
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Back-off for an address whose keys are refused: the fourth connection in a
+// row waits a second, each further one twice as long, up to half a minute. Few
+// enough to keep guessing pointless (there is nothing to guess about a key),
+// short enough that somebody behind the same address is not kept out for long.
+const (
+	freeFailures = 3
+	firstWait    = time.Second
+	longestWait  = 30 * time.Second
+	forgetAfter  = 10 * time.Minute
+	maxAddresses = 4096 // remembered at once
+)
+
+// How long somebody before the door is left in peace when there are too many: as
+// long as it takes to say the first word, which clients do at once, and then as
+// long as a login takes at a busy time. Others wait meanwhile, in the system's
+// queue, so that many who come at once all get in.
+const (
+	silentTime  = 100 * time.Millisecond
+	talkingTime = 3 * time.Second
+)
+
+// A door bounds who may stand before it and how many are inside.
+type door struct {
+	cfg *Config
+	now func() time.Time
+
+	mu       sync.Mutex
+	inside   map[*guest]struct{} // everybody
+	waiting  []*guest            // those not let in yet, oldest first
+	failures map[netip.Prefix]*failure
+
+	moved chan struct{} // somebody left the crowd before the door
+}
+
+type failure struct {
+	count int
+	last  time.Time
+	until time.Time
+}
+
+// A guest is a connection, known to the door until it is closed. It keeps its
+// own deadlines: to be let in, to say something, and to end.
+type guest struct {
+	net.Conn
+	door   *door
+	prefix netip.Prefix
+	once   sync.Once
+
+	came  time.Time
+	spoke atomic.Bool // it sent something
+
+	mu     sync.Mutex
+	inside bool
+	last   time.Time // no deadline after this one
+}
+
+// peace is when it may be sent away.
+func (g *guest) peace() time.Time {
+	if g.spoke.Load() {
+		return g.came.Add(talkingTime)
+	}
+	return g.came.Add(silentTime)
+}
+
+// Close tells the door.
+func (g *guest) Close() error {
+	g.once.Do(func() { g.door.left(g) })
+	return g.Conn.Close()
+}
+
+func (g *guest) Read(p []byte) (int, error) {
+	g.extend()
+	n, err := g.Conn.Read(p)
+	if n > 0 {
+		g.spoke.Store(true)
+	}
+	return n, err
+}
+
+func (g *guest) Write(p []byte) (int, error) {
+	g.extend()
+	return g.Conn.Write(p)
+}
+
+// extend moves the deadline on, once the connection has been let in.
+func (g *guest) extend() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.inside {
+		return
+	}
+	next := g.door.now().Add(g.door.cfg.Idle)
+	if next.After(g.last) {
+		next = g.last
+	}
+	_ = g.SetDeadline(next)
+}
+
+// hurry leaves a connection that is told to end little time to do so.
+func (g *guest) hurry() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last = g.door.now().Add(lastWords)
+	_ = g.SetDeadline(g.last)
+}
+
+// lastWords is how long a connection may take when the server stops.
+const lastWords = 5 * time.Second
+
+func newDoor(cfg *Config) *door {
+	return &door{cfg: cfg, now: time.Now, inside: map[*guest]struct{}{}, failures: map[netip.Prefix]*failure{}, moved: make(chan struct{}, 1)}
+}
+
+// neighbours is what counts as one address: an IPv4 address, or the /64 that
+// one IPv6 subscriber has.
+func neighbours(a net.Addr) netip.Prefix {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	ip, _ := netip.AddrFromSlice(tcp.IP)
+	ip = ip.Unmap()
+	bits := 64
+	if ip.Is4() {
+		bits = 32
+	}
+	p, _ := ip.Prefix(bits)
+	return p
+}
+
+// admit lets a connection begin to authenticate, or returns nil. When too many
+// stand before the door, one that has stood there long enough goes: whoever means
+// to come in is through in a fraction of a second, and somebody who only stands
+// there must not keep them out.
+func (d *door) admit(ctx context.Context, conn net.Conn) *guest {
+	now := d.now()
+	g := &guest{Conn: conn, door: d, prefix: neighbours(conn.RemoteAddr()), came: now, last: now.Add(d.cfg.Login)}
+	_ = conn.SetDeadline(g.last)
+	out, why := d.place(g)
+	for errors.Is(why, errCrowd) {
+		wait := time.NewTimer(silentTime / 4)
+		select {
+		case <-d.moved:
+		case <-wait.C:
+		case <-ctx.Done():
+		}
+		wait.Stop()
+		if ctx.Err() != nil {
+			_ = conn.Close()
+			return nil
+		}
+		out, why = d.place(g)
+	}
+	if why != nil {
+		_ = conn.Close()
+		d.cfg.Log.Info("connection refused", "remote", address(conn.RemoteAddr()), "why", why.Error())
+		return nil
+	}
+	if out != nil {
+		d.cfg.Log.Info("connection dropped", "remote", address(out.RemoteAddr()), "why", errCrowd.Error())
+		_ = out.Close()
+	}
+	return g
+}
+
+// Why somebody does not come to the door.
+var (
+	errBackOff = errors.New("too many refused keys")
+	errFull    = errors.New("too many connections")
+	errCrowd   = errors.New("too many before the door")
+)
+
+// place finds a place before the door, in the stead of out if there is one.
+func (d *door) place(g *guest) (out *guest, why error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if f := d.failures[g.prefix]; f != nil && d.now().Before(f.until) {
+		return nil, errBackOff
+	}
+	if len(d.inside)-len(d.waiting) >= d.cfg.Connections {
+		return nil, errFull
+	}
+	if len(d.waiting) >= d.cfg.Unauthenticated {
+		if out = d.crowd(); out == nil {
+			return nil, errCrowd
+		}
+		d.unwait(out)
+		delete(d.inside, out)
+	}
+	d.inside[g] = struct{}{}
+	d.waiting = append(d.waiting, g)
+	return out, nil
+}
+
+// crowd is the oldest waiting connection of the address that has most of them,
+// among those that were left in peace long enough.
+func (d *door) crowd() *guest {
+	counts := map[netip.Prefix]int{}
+	for _, g := range d.waiting {
+		counts[g.prefix]++
+	}
+	var chosen *guest
+	now := d.now()
+	for _, g := range d.waiting { // in their order
+		if !now.Before(g.peace()) && (chosen == nil || counts[g.prefix] > counts[chosen.prefix]) {
+			chosen = g
+		}
+	}
+	return chosen
+}
+
+// letIn moves a connection inside, unless there is no room: several may have
+// come to the door at once.
+func (d *door) letIn(g *guest) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.inside)-len(d.waiting) >= d.cfg.Connections {
+		return false
+	}
+	d.unwait(g)
+	delete(d.failures, g.prefix)
+	g.mu.Lock()
+	g.inside, g.last = true, d.now().Add(d.cfg.Max)
+	g.mu.Unlock()
+	g.extend()
+	return true
+}
+
+// cut closes every connection.
+func (d *door) cut() {
+	d.mu.Lock()
+	all := slices.Collect(maps.Keys(d.inside))
+	d.mu.Unlock()
+	for _, g := range all {
+		_ = g.Close()
+	}
+}
+
+func (d *door) unwait(g *guest) {
+	for i, w := range d.waiting {
+		if w == g {
+			d.waiting = append(d.waiting[:i], d.waiting[i+1:]...)
+			select {
+			case d.moved <- struct{}{}:
+			default:
+			}
+			return
+		}
+	}
+}
+
+func (d *door) left(g *guest) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.inside, g)
+	d.unwait(g)
+}
+
+// failed notes a connection whose every key was refused.
+func (d *door) failed(g *guest, refused bool) {
+	if !refused {
+		return
+	}
+	now := d.now()
+	p := g.prefix
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.failures[p]
+	if f == nil || now.Sub(f.last) > forgetAfter {
+		d.makeRoom(now)
+		f = &failure{}
+		d.failures[p] = f
+	}
+	f.count++
+	f.last = now
+	if over := f.count - freeFailures; over >= 0 {
+		f.until = now.Add(min(firstWait<<min(over, 10), longestWait))
+	}
+}
+
+// makeRoom forgets who has been quiet, and somebody else when nobody has: a
+// crowd of addresses must not fill the memory.
+func (d *door) makeRoom(now time.Time) {
+	if len(d.failures) < maxAddresses {
+		return
+	}
+	for p, f := range d.failures {
+		if now.Sub(f.last) > forgetAfter {
+			delete(d.failures, p)
+		}
+	}
+	for p := range d.failures {
+		if len(d.failures) < maxAddresses {
+			return
+		}
+		delete(d.failures, p)
+	}
+}
