@@ -140,14 +140,22 @@ type choice struct {
 
 // menu shows what can be done and does one of it; false means leave.
 func (l *lines) menu(ctx context.Context) (bool, error) {
+	may, err := l.rights(ctx)
+	if err != nil { // the vault says so again to whatever is chosen
+		l.say("Error: %s", reason(err))
+		may = right{owner: true, have: (vault.PermRead | vault.PermUse | vault.PermManage).Strings()}
+	}
+	manage := may.off("secrets:manage")
 	choices := []choice{
-		{"list secrets", l.list}, {"show one secret", l.show}, {"create a secret", l.createSecret}, {"edit a secret", l.edit},
-		{"clone a secret to another project", l.clone}, {"delete a secret", l.delete}, {"show the activity", l.activity},
-		{"open another project", l.openProject}, {"create a project", l.createProject}, {"leave", nil},
+		{"list secrets", l.list}, {"show one secret", l.show},
+		choice{"create a secret", l.createSecret}.unless(manage), choice{"edit a secret", l.edit}.unless(manage),
+		choice{"clone a secret to another project", l.clone}.unless(manage), choice{"delete a secret", l.delete}.unless(manage),
+		{"tools", l.texts(vault.Tool)}, {"instructions", l.texts(vault.Instruction)}, {"members", l.members}, {"show the activity", l.activity},
+		{"open another project", l.openProject}, choice{"create a project", l.createProject}.unless(may.owns()), {"leave", nil},
 	}
 	where := "no project"
-	if l.project != "" {
-		where = "project " + l.project
+	if l.project != "" && err == nil {
+		where = "project " + l.project + ", " + may.word()
 	}
 	l.say("Tacenda, vault %s, %s.", l.cfg.Name, where)
 	n, err := l.choose(ctx, "Choose", len(choices), func(i int) string { return choices[i].words })
@@ -354,51 +362,12 @@ func (l *lines) activity(ctx context.Context) error {
 	}
 	for i := len(all) - 1; i >= max(0, len(all)-shownEvents); i-- {
 		e := all[i]
-		l.say("%s, %s %s %s", e.Time.In(l.cfg.Now().Location()).Format("2006-01-02 15:04"), e.Actor, string(e.Action), e.Object)
+		about := ""
+		if e.Origin != "" {
+			about = ", " + originWords(&e)
+		}
+		l.say("%s, %s %s %s%s", e.Time.In(l.cfg.Now().Location()).Format("2006-01-02 15:04"), e.Actor, string(e.Action), e.Object, about)
 	}
 	l.say("%s, the newest first.", count(len(all), "event", "events"))
-	return nil
-}
-
-// pickProject asks for a project; "" for none.
-func (l *lines) pickProject(ctx context.Context, label string) (string, error) {
-	ps, err := l.v.Projects(ctx)
-	if err != nil {
-		return "", err
-	}
-	if len(ps) == 0 {
-		return "", errors.New("there is no project yet")
-	}
-	i, err := l.choose(ctx, label, len(ps), func(i int) string {
-		return ps[i].Name + ", " + count(ps[i].Secrets, "secret", "secrets")
-	})
-	if err != nil || i < 0 {
-		return "", err
-	}
-	return ps[i].Name, nil
-}
-
-func (l *lines) openProject(ctx context.Context) error {
-	name, err := l.pickProject(ctx, "Open")
-	if err == nil && name != "" {
-		l.project = name
-	}
-	return err
-}
-
-func (l *lines) createProject(ctx context.Context) error {
-	name, err := l.ask.Line(ctx, "Name, of a to z, digits, dots and dashes")
-	if err != nil {
-		return err
-	}
-	name = strings.ToLower(strings.TrimSpace(name))
-	if err := vault.CheckName("project", name); err != nil {
-		return err
-	}
-	if err := l.v.CreateProject(ctx, name); err != nil {
-		return err
-	}
-	l.project = name
-	l.say("Created project %s.", name)
 	return nil
 }

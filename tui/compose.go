@@ -152,14 +152,25 @@ func (m *root) narrowHeader(r *row) string {
 		tabs += 2
 	}
 	tabs++
+	may := m.permission()
+	if u.w < 48 || u.width(u.data.project) > u.w-12-2-2-tabs-2-len(may) {
+		may = "" // the name of the project comes first
+	}
 	name := u.cfg.Name
 	if name == "" {
 		name = "tacenda"
 	}
 	r.text(u.theme.strong, u.middle(name, 12))
 	r.gap(2)
+	if may != "" {
+		tabs += 2 + len(may)
+	}
 	r.text("", u.middle(u.data.project, max(r.left-tabs-2, 0)))
 	r.gap(2)
+	if may != "" {
+		r.text(u.theme.dim, may)
+		r.gap(2)
+	}
 	for i := range m.sections {
 		n := strconv.Itoa(i + 1)
 		switch {
@@ -176,11 +187,13 @@ func (m *root) narrowHeader(r *row) string {
 
 // permission words what the user may do in the open project.
 func (m *root) permission() string {
-	p := m.u.data.current()
-	if p == nil {
-		return ""
+	switch d, p := m.u.data, m.u.data.current(); {
+	case d.people != nil && d.people.owner:
+		return "owner"
+	case p != nil:
+		return permissionWord(p.Permissions)
 	}
-	return permissionWord(p.Permissions)
+	return ""
 }
 
 func (m *root) gateName() string {

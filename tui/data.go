@@ -23,6 +23,7 @@ type data struct {
 	loaded   bool  // rows belong to project
 	err      error // why the last load failed; rows stay as they were
 	stamps   stamps
+	people   *people // nil before they were read
 }
 
 // stamps tell whether anything changed since they were read.
@@ -203,6 +204,7 @@ type loading struct {
 	project  string
 	rows     *rows
 	stamps   stamps
+	people   *people
 }
 
 // load reads the projects and the secrets of the one that is open, or of the
@@ -220,7 +222,7 @@ func (u *ui) load() tea.Cmd {
 		if err != nil {
 			return nil
 		}
-		u.data = data{projects: l.projects, project: l.project, rows: l.rows, loaded: true, stamps: l.stamps}
+		u.data = data{projects: l.projects, project: l.project, rows: l.rows, loaded: true, stamps: l.stamps, people: l.people}
 		return u.told()
 	})
 }
@@ -231,7 +233,9 @@ func read(ctx context.Context, v Vault, project string) (l loading, err error) {
 	}
 	l.rows = noRows
 	if len(l.projects) == 0 {
-		l.stamps, err = readStamps(ctx, v, "")
+		if l.stamps, err = readStamps(ctx, v, ""); err == nil {
+			l.people = readPeople(ctx, v)
+		}
 		return l, err
 	}
 	l.project = l.projects[0].Name
@@ -252,7 +256,8 @@ func read(ctx context.Context, v Vault, project string) (l loading, err error) {
 		return l, err
 	}
 	l.rows = newRows(secrets, refs)
-	return l, nil
+	l.people = readPeople(ctx, v)
+	return l, ctx.Err()
 }
 
 // pollEvery is how often the stamp is looked at: a change made by another
@@ -270,6 +275,6 @@ func (u *ui) openProject(name string) tea.Cmd {
 	if name == u.data.project {
 		return nil
 	}
-	u.data = data{projects: u.data.projects, project: name, rows: noRows}
+	u.data = data{projects: u.data.projects, project: name, rows: noRows, people: u.data.people}
 	return tea.Batch(u.told(), u.load())
 }

@@ -6,12 +6,13 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// An item is one thing to fill in. Exactly one of field, value, check and fold
-// says what kind it is.
+// An item is one thing to fill in. Exactly one of field, text, value, check and
+// fold says what kind it is.
 type item struct {
 	label string
 	about string // what may be in it, in a few words
 	field *field
+	text  *editor // drawn by who owns it
 	value *entry
 	check *bool
 	fold  *bool // opens the items that are hidden while it is false
@@ -22,6 +23,7 @@ type item struct {
 	problem func() string            // what is wrong with it now; "" when nothing
 	note    func() string            // drawn under it when there is no problem
 	hidden  func() bool
+	flipped func() // after check was changed by its key or the mouse; may be nil
 }
 
 func (i *item) shown() bool { return i.hidden == nil || !i.hidden() }
@@ -34,6 +36,17 @@ func (i *item) wrong() string {
 		return ""
 	}
 	return i.problem()
+}
+
+// flip changes a check.
+func (i *item) flip() {
+	if i.fixed {
+		return
+	}
+	*i.check = !*i.check
+	if i.flipped != nil {
+		i.flipped()
+	}
 }
 
 // A form is items and the one that has the focus. Enter goes on to the next
@@ -83,6 +96,12 @@ func (f *form) update(u *ui, msg tea.Msg) {
 	it := f.now()
 	switch msg := msg.(type) {
 	case pastedMsg:
+		if it.text != nil {
+			if text, ok := u.input.pasteText(it.text.max); ok {
+				it.text.insert(text, false)
+			}
+			return
+		}
 		if it.field == nil {
 			return
 		}
@@ -101,6 +120,10 @@ func (f *form) update(u *ui, msg tea.Msg) {
 }
 
 func (f *form) key(key, text string) {
+	if e := f.now().text; e != nil && key != "tab" && key != "shift+tab" {
+		e.key(key, text)
+		return
+	}
 	switch key {
 	case "tab", "down":
 		f.step(1)
@@ -121,7 +144,7 @@ func (f *form) key(key, text string) {
 	case it.field != nil:
 		it.field.key(key, text)
 	case it.check != nil && (key == "space" || key == "x"):
-		*it.check = !*it.check
+		it.flip()
 	case it.fold != nil && (key == "space" || key == "right" || key == "left"):
 		*it.fold = !*it.fold
 	}
@@ -254,17 +277,23 @@ func (f *form) drawCheck(sw *sheetWriter, it *item, focused bool) {
 	if *it.check {
 		box = "[x] "
 	}
+	st := style("")
+	if it.fixed {
+		st = sw.u.theme.dim
+	}
 	if focused {
 		sw.cursor = &point{1, len(sw.lines)}
 		r.text(sw.u.theme.accent, box)
 	} else {
-		r.text("", box)
+		r.text(st, box)
 	}
-	r.text("", it.label)
+	r.text(st, it.label)
 	r.gap(2)
 	r.text(sw.u.theme.dim, it.about)
 	sw.add(r.end())
-	sw.clickable(func() tea.Cmd { f.to(it); *it.check = !*it.check; return nil })
+	if !it.fixed {
+		sw.clickable(func() tea.Cmd { f.to(it); it.flip(); return nil })
+	}
 }
 
 func (f *form) drawFold(sw *sheetWriter, it *item, focused bool) {

@@ -67,7 +67,93 @@ var scenes = []struct {
 	{"palette", keyed(":")},
 	{"help", keyed("?")},
 	{"detail", keyed("j j j j j j j v v")},
-	{"activity", keyed("2")},
+	{"activity", keyed("5")},
+	{"tools", keyed("2")},
+	{"tools-empty", keyed("p G enter 2")},
+	{"tool-menu", keyed("2 j enter")},
+	{"tool-detail", keyed("2 v v w")},
+	{"tool-open", keyed("2 o w")},
+	{"tool-edit", keyed("2 e down down")},
+	{"tool-complete", func(t *testing.T, opts ...stageOption) *stage {
+		s := newDrawn(t, 80, 24, opts...)
+		s.keys("2 n")
+		s.text("charge-again")
+		s.keys("tab")
+		s.text("url: https://api.stripe.com/\nheaders:\n  Authorization: Bearer {{st")
+		return s
+	}},
+	{"tool-wrong", func(t *testing.T, opts ...stageOption) *stage {
+		s := newDrawn(t, 80, 24, opts...)
+		s.keys("2 n")
+		s.text("curl")
+		s.keys("tab")
+		s.text("url: https://api.stripe.com/{{GITHUB_TOKE}}\nbogus: 1\n")
+		s.keys("ctrl+s")
+		return s
+	}},
+	{"tool-conflict", func(t *testing.T, opts ...stageOption) *stage {
+		s := newDrawn(t, 80, 24, opts...)
+		s.keys("2 e")
+		s.text("# mine\n")
+		s.setText(vault.Tool, "curl-charge", "url: https://api.example.com/theirs\n")
+		s.keys("ctrl+s")
+		return s
+	}},
+	{"tool-delete", keyed("2 d")},
+	{"tool-try", keyed("2 x")},
+	{"tool-answer", func(t *testing.T, opts ...stageOption) *stage {
+		s := newDrawn(t, 80, 24, opts...)
+		s.keys("2 x")
+		s.text("100")
+		s.keys("ctrl+s i")
+		return s
+	}},
+	{"instructions", keyed("3")},
+	{"instruction-edit", keyed("3 e")},
+	{"instruction-safe", func(t *testing.T, opts ...stageOption) *stage {
+		s := newDrawn(t, 80, 24, opts...)
+		s.keys("3 e")
+		s.text("Be kind. ")
+		s.keys("ctrl+s")
+		return s
+	}},
+	{"members", keyed("4 j")},
+	{"member-detail", keyed("4 j v v")},
+	{"member-menu", keyed("4 j enter")},
+	{"member-owner-menu", keyed("4 enter down")},
+	{"member-new", func(t *testing.T, opts ...stageOption) *stage {
+		s := newDrawn(t, 80, 24, opts...)
+		s.keys("4 n")
+		s.text("dana")
+		s.keys("tab")
+		s.paste(danasKey + " dana@laptop\n")
+		return s
+	}},
+	{"member-confirm", func(t *testing.T, opts ...stageOption) *stage {
+		s := newDrawn(t, 80, 24, opts...)
+		s.keys("4 n")
+		s.text("erin")
+		s.keys("tab")
+		s.paste(erinsKey)
+		s.keys("ctrl+s")
+		return s
+	}},
+	{"member-grant", keyed("4 j e")},
+	{"member-grant-less", keyed("4 j e tab space tab space")},
+	{"member-grant-manager", keyed("4 j j e tab tab space")},
+	{"member-revoke", keyed("4 j d")},
+	{"member-revoke-sure", keyed("4 j d enter")},
+	{"member-remove-sure", keyed("4 j d down enter")},
+	{"member-rotation", keyed("4 j d enter y")},
+	{"as-reader-menu", asReader("enter")},
+	{"as-reader-palette", asReader(":")},
+	{"as-reader-members", asReader("4")},
+	{"as-reader-projects", asReader("p")},
+	{"as-nobody", func(t *testing.T, opts ...stageOption) *stage {
+		return newDrawn(t, 80, 24, append(opts, asMember("nia", 0))...)
+	}},
+	{"used-by-open", keyed("j j j j j j j u down enter")},
+	{"delete-used-list", keyed("j j j j j j j d tab down")},
 	{"template", func(t *testing.T, opts ...stageOption) *stage {
 		read := func(_ *stage, c *Config) {
 			c.ReadFile = func(context.Context, string) ([]byte, error) { return []byte(templateText), nil }
@@ -105,6 +191,15 @@ var scenes = []struct {
 		s.keys("esc")
 		return s
 	}},
+}
+
+// asReader presses keys as a member who may read only.
+func asReader(keys string) func(*testing.T, ...stageOption) *stage {
+	return func(t *testing.T, opts ...stageOption) *stage {
+		s := newDrawn(t, 80, 24, append(opts, asMember("rita", mayRead))...)
+		s.keys(keys)
+		return s
+	}
 }
 
 func keyed(keys string) func(*testing.T, ...stageOption) *stage {
@@ -162,7 +257,7 @@ func trimLines(s string) string {
 func TestColours(t *testing.T) {
 	for _, sc := range scenes {
 		switch sc.name {
-		case "secrets", "menu", "create-exists", "delete-used", "template", "unlock":
+		case "secrets", "menu", "create-exists", "delete-used", "template", "unlock", "tool-detail", "tool-wrong", "tool-answer", "instruction-edit", "members", "member-grant-less", "as-reader-menu":
 		default:
 			continue
 		}

@@ -27,6 +27,12 @@ func (b binding) shown() string {
 	return first
 }
 
+// inPalette is b without its key, for where it is found by name only.
+func (b binding) inPalette() binding {
+	b.keys, b.help, b.hint = "", "", hintNever
+	return b
+}
+
 func (b binding) matches(key string) bool {
 	for k := range strings.SplitSeq(b.keys, " ") {
 		if k == key {

@@ -50,6 +50,10 @@ func (u *ui) end() {
 	if u.last != nil {
 		u.last.close()
 	}
+	for _, late := range u.owed { // nobody will hear of what was under way
+		late()
+	}
+	u.owed = nil
 }
 
 // poll asks whether anything changed; the next look is arranged when the answer

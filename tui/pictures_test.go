@@ -31,6 +31,8 @@ var pictures = []struct {
 	{"screen-create.svg", "create-exists", 100, 30},
 	{"screen-delete.svg", "delete-used", 100, 30},
 	{"screen-template.svg", "template", 100, 30},
+	{"screen-tools.svg", "tools", 100, 30},
+	{"screen-members.svg", "members", 100, 30},
 }
 
 func TestPictures(t *testing.T) {
@@ -90,6 +92,22 @@ func pictureOf(t *testing.T, scene string, w, h int, light bool) string {
 type alices struct{ Vault }
 
 func (alices) Actor() string { return "alice" }
+
+func (a alices) Slots(ctx context.Context) ([]vault.SlotInfo, error) {
+	all, err := a.Vault.Slots(ctx)
+	for i := range all {
+		all[i].Label = "alice"
+	}
+	return all, err
+}
+
+func (a alices) Texts(ctx context.Context, project string, k vault.TextKind) ([]vault.Text, error) {
+	all, err := a.Vault.Texts(ctx, project, k)
+	for i := range all {
+		all[i].Author = "alice"
+	}
+	return all, err
+}
 
 func (a alices) Secrets(ctx context.Context, project string) ([]vault.Secret, error) {
 	all, err := a.Vault.Secrets(ctx, project)

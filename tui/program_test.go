@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -84,8 +86,22 @@ func (x *tube) Write(p []byte) (int, error) {
 	defer x.mu.Unlock()
 	x.bytes += len(p)
 	// Without a tty Bubble Tea moves down by a bare line feed.
-	_, err := x.e.Write(bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n")))
+	_, err := x.e.Write(x.within(bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n"))))
 	return len(p), err
+}
+
+var margins = regexp.MustCompile(`\x1b\[(\d+);(\d+)r`)
+
+// within ends scroll regions at the last line, as terminals do and the emulator
+// does not: a frame that is under way when the window becomes smaller has one
+// for the old size.
+func (x *tube) within(p []byte) []byte {
+	return margins.ReplaceAllFunc(p, func(m []byte) []byte {
+		at := margins.FindSubmatch(m)
+		top, _ := strconv.Atoi(string(at[1]))
+		bottom, _ := strconv.Atoi(string(at[2]))
+		return fmt.Appendf(nil, "\x1b[%d;%dr", min(top, x.e.Height()-1), min(bottom, x.e.Height()))
+	})
 }
 
 func (x *tube) picture() string {
@@ -122,7 +138,7 @@ func (x *tube) resize(w, h int) {
 func newShow(t testing.TB, w, h int, profile colorprofile.Profile, opts ...stageOption) *show {
 	t.Helper()
 	s := &show{stage: newDrawn(t, w, h, append(opts, locked)...), end: make(chan error, 1)}
-	opts = append(opts, func(_ *stage, c *Config) { c.Project = "api-gateway" }, with(func(v Vault) Vault { return referring{v} }))
+	opts = append(opts, func(_ *stage, c *Config) { c.Project = "api-gateway" })
 	s.u.end()
 	s.restart(w, h, opts...)
 	s.seen, s.out = &watched{root: s.m}, newTube(t, w, h)
@@ -145,10 +161,11 @@ func (s *show) restart(w, h int, opts ...stageOption) {
 	s.input = newTestReader(s)
 	cfg := Config{
 		Name: "acme", Place: "/home/alice/vault.db",
-		Open:    func(ctx context.Context) (Vault, error) { return s.open(ctx, s.key.Openers(s)...) },
-		Unlock:  s.unlock,
-		Create:  func(context.Context, Setup) (Vault, error) { return nil, fmt.Errorf("no") },
-		Environ: []string{"TERM=xterm-256color", "LANG=C.UTF-8"}, Now: time.Now,
+		Open:      func(ctx context.Context) (Vault, error) { return s.open(ctx, s.key.Openers(s)...) },
+		Unlock:    s.unlock,
+		Create:    func(context.Context, Setup) (Vault, error) { return nil, fmt.Errorf("no") },
+		CheckTool: checkTool,
+		Environ:   []string{"TERM=xterm-256color", "LANG=C.UTF-8"}, Now: time.Now,
 	}
 	for _, o := range opts {
 		o(s.stage, &cfg)
@@ -221,11 +238,20 @@ func TestReplay(t *testing.T) {
 			s := newShow(t, 80, 24, colorprofile.ANSI, c.opts...)
 			s.settled()
 			r := rand.New(rand.NewPCG(1, 2))
-			keys := strings.Fields("j j k G g tab enter esc esc n e c d u p : ? s v v / 1 2 down up pgdown a x")
+			keys := strings.Fields("j j k G g tab enter esc esc n e c d u p : ? s v v / 1 2 2 3 4 t w o down up pgdown a x {")
+			var done []string
+			defer func() {
+				if t.Failed() {
+					t.Logf("the steps: %q", done)
+				}
+			}()
 			for range 60 {
-				s.press(keys[r.IntN(len(keys))])
+				k := keys[r.IntN(len(keys))]
+				done = append(done, k)
+				s.press(k)
 				if r.IntN(15) == 0 {
 					w, h := 40+r.IntN(100), 10+r.IntN(30)
+					done = append(done, fmt.Sprintf("%dx%d", w, h))
 					s.out.resize(w, h)
 					s.p.Send(tea.WindowSizeMsg{Width: w, Height: h})
 				}
@@ -300,6 +326,14 @@ func TestBytes(t *testing.T) {
 	spend("scrolling without the preview", 250, "j j j")
 	all("v v")
 	spend("scrolling with it", 900, "j j j")
+	all("v 2")
+	s.until("4 tools")
+	s.settled()
+	spend("a move in the tools with the preview", 700, "j j k j j k")
+	all("v")
+	spend("a move in the tools without it", 120, "k k j j k k")
+	all("v v 1")
+	s.until("112 secrets")
 	t.Logf("opening a form: %d bytes", one("n"))
 	t.Logf("a key typed: %d bytes", one("a"))
 	before = s.out.count()

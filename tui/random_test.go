@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"tacenda/internal/vault"
+	"tacenda/internal/vaulttest"
 	"tacenda/keyring/secret"
 )
 
@@ -45,9 +47,19 @@ func TestRandomSteps(t *testing.T) {
 func randomSteps(t *testing.T, seed uint64, steps int) {
 	r := rand.New(rand.NewPCG(seed, 7))
 	start := func() *stage {
-		s := newDrawn(t, 80, 24, func(_ *stage, c *Config) {
+		s := newDrawn(t, 80, 24, func(s *stage, c *Config) {
+			if r.IntN(3) == 0 {
+				who := []stageOption{asMember("rita", 0), asMember("rita", mayRead), asMember("rita", mayManage), asMember("rita", mayBoth), onServer("rita", mayUse)}
+				who[r.IntN(len(who))](s, c)
+			}
 			c.IdleLock = time.Minute
 			c.ASCII = r.IntN(4) == 0
+			c.CallTool = func(context.Context, Vault, string, string, []string) (Answer, error) {
+				if r.IntN(3) == 0 {
+					return Answer{}, errors.New("no answer\x1b[2J")
+				}
+				return Answer{Status: "200", Head: []string{"a: b"}, Body: strings.Repeat("\x1b[2J密{\n", r.IntN(100)), Cut: true}, nil
+			}
 			c.ReadFile = func(context.Context, string) ([]byte, error) { return []byte(templateText), nil }
 		})
 		s.step = func() { s.invariants() }
@@ -102,7 +114,7 @@ func (s *stage) invariants() {
 
 var randomKeys = strings.Fields("enter enter esc esc tab tab shift+tab up down down left right home end pgup pgdown backspace delete space " +
 	"ctrl+s ctrl+s ctrl+u ctrl+g ctrl+j ctrl+w ctrl+k ctrl+d ctrl+l ctrl+z ctrl+c alt+enter " +
-	"n e c d u y m p r s v t w f g G j k h l q L / : ? 1 2 3 a x Z 0 _")
+	"alt+u ctrl+left ctrl+right n e c d u y m p r s v t w f g G j k h l o x i q L / : ? 1 2 3 4 5 2 3 4 4 n e d a Z 0 _ { {")
 
 func randomStep(r *rand.Rand) (string, func(*stage)) {
 	switch n := r.IntN(100); {
@@ -114,7 +126,7 @@ func randomStep(r *rand.Rand) (string, func(*stage)) {
 			if s.m.entry != nil {
 				s.text("aaaaaaaaaa" + canary + "bbbbbbbbbb")
 			} else {
-				s.text("key")
+				s.text("key {{")
 			}
 		}
 	case n < 75:
@@ -122,6 +134,10 @@ func randomStep(r *rand.Rand) (string, func(*stage)) {
 			if s.m.entry != nil {
 				s.paste("pppppppppp" + canary + "\nqqqqqqqqqq")
 			} else {
+				if r.IntN(4) == 0 {
+					s.paste([]string{bobsKey, danasKey, cisKey}[r.IntN(3)])
+					return
+				}
 				s.paste("web \x1b[31m密\u202e\n" + strings.Repeat("x", r.IntN(100)))
 			}
 		}
@@ -147,7 +163,7 @@ func randomStep(r *rand.Rand) (string, func(*stage)) {
 	if r.IntN(20) == 0 {
 		return "unicode core", func(s *stage) { s.send(tea.ModeReportMsg{Mode: ansi.ModeUnicodeCore, Value: ansi.ModeSet}) }
 	}
-	n := r.IntN(3)
+	n := r.IntN(7)
 	return fmt.Sprintf("outside %d", n), func(s *stage) { outside(s, n, r.IntN(1000)) }
 }
 
@@ -164,6 +180,29 @@ func outside(s *stage, what, n int) {
 	case 1:
 		about := "changed"
 		_, _ = s.v.EditSecret(ctx, "api-gateway", "DATABASE_URL", vault.Edit{Description: &about})
+	case 3:
+		k := []vault.TextKind{vault.Tool, vault.Instruction}[n%2]
+		_, _ = s.v.SetText(ctx, "api-gateway", k, drawnTexts[n%len(drawnTexts)].name, "url: https://x.example/{{"+name+"}}\n\t密 {{GITHUB_TOKEN}}\n", 0)
+	case 4:
+		d := drawnTexts[n%len(drawnTexts)]
+		_ = s.v.DeleteText(ctx, "api-gateway", d.kind, d.name)
+	case 5: // a private key where the public one belongs
+		if f, ok := s.m.top().(*memberForm); !ok || f.now() != f.keyItem {
+			break
+		}
+		s.paste("AGE-SECRET-KEY-1" + strings.Repeat(canary, 4))
+	case 6:
+		member := []string{"rita", "bob", "carol", "new-" + strconv.Itoa(n%3)}[n%4]
+		switch n % 5 {
+		case 0:
+			_, _ = s.v.AddMember(ctx, member, vaulttest.NewKey(s).Recipient)
+		case 1:
+			_, _ = s.v.RemoveMember(ctx, member, nil)
+		case 2:
+			_, _ = s.v.Revoke(ctx, member, "api-gateway", nil)
+		default:
+			_, _ = s.v.Grant(ctx, member, "api-gateway", []vault.Permission{mayRead, mayUse, mayManage, mayBoth}[n%4], n%7 == 0, nil)
+		}
 	case 2:
 		_ = s.v.CreateProject(ctx, "outside-"+strconv.Itoa(n%5))
 	}

@@ -35,7 +35,7 @@ type section interface {
 
 // sections are the sidebar's, in order; their keys are 1, 2, 3, …
 func sections() []section {
-	return []section{newSecretsScreen(), newActivityScreen()}
+	return []section{newSecretsScreen(), newToolsScreen(), newInstructionsScreen(), newMembersScreen(), newActivityScreen()}
 }
 
 // root is the only tea.Model. It routes messages and composes the frame.
@@ -60,7 +60,8 @@ func newRoot(ctx context.Context, cfg Config, input *secretReader) *root {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	u := &ui{ctx: ctx, cfg: cfg, input: input, theme: newTheme(true), glyphs: newGlyphs(cfg.ASCII, cfg.Environ), after: later}
+	u := &ui{ctx: ctx, cfg: cfg, input: input, theme: newTheme(true), glyphs: newGlyphs(cfg.ASCII, cfg.Environ)}
+	u.after = u.later
 	u.data = data{project: cfg.Project, rows: noRows}
 	m := &root{u: u, sections: sections(), idleSince: cfg.Now()}
 	u.told, u.entered, u.leave = m.told, m.entered, m.leave
@@ -99,7 +100,7 @@ func (m *root) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	m.fresh = false
 	u := m.u
 	toast, deaf := u.toast.id, u.deafUntil
-	cmd := m.update(msg)
+	cmd := tea.Batch(m.update(msg), m.follow())
 	if u.toast.id != toast && u.toast.kind != toastError {
 		cmd = tea.Batch(cmd, u.after(toastTime, toastOverMsg{u.toast.id}))
 	}
@@ -141,7 +142,7 @@ func (m *root) update(msg tea.Msg) tea.Cmd {
 	u := m.u
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		u.w, u.h = msg.Width, msg.Height
+		return m.resize(msg)
 	case tea.BackgroundColorMsg:
 		u.theme = newTheme(msg.IsDark())
 	case tea.ModeReportMsg:
@@ -327,6 +328,20 @@ func (m *root) wheel(msg tea.MouseWheelMsg) {
 		return
 	}
 	m.sections[m.open].wheel(m.u, msg.X, msg.Y, d)
+}
+
+// wholeScreen lets the whole screen scroll. A frame that was under way when the
+// window grew has left the terminal scrolling as much of it as there was before,
+// and the renderer does not know: so the screen is drawn again after it.
+const wholeScreen = "\x1b7\x1b[r\x1b8"
+
+func (m *root) resize(msg tea.WindowSizeMsg) tea.Cmd {
+	first := m.u.w == 0
+	m.u.w, m.u.h = msg.Width, msg.Height
+	if first {
+		return nil
+	}
+	return tea.Sequence(tea.Raw(wholeScreen), tea.ClearScreen)
 }
 
 type toastOverMsg struct{ id int }

@@ -131,7 +131,13 @@ func (s *activityScreen) drawLine(u *ui, l activityLine, w int) string {
 	r.gap(2)
 	r.name("", e.Actor, max(min(w/6, 20), 8))
 	r.gap(2)
-	r.cell("", strings.ReplaceAll(string(e.Action), "-", " "), 11)
+	action, aw := strings.ReplaceAll(string(e.Action), "-", " "), 11
+	if w < 100 {
+		action = strings.Replace(action, "instruction", "instr.", 1)
+	} else {
+		aw = 19 // "instruction deleted"
+	}
+	r.cell("", action, aw)
 	r.gap(2)
 	object := e.Object
 	if object == e.Project {
@@ -140,11 +146,20 @@ func (s *activityScreen) drawLine(u *ui, l activityLine, w int) string {
 	if e.Origin != "" {
 		r.text("", u.middle(object, r.left-1))
 		r.gap(2)
-		r.text(t.dim, "from "+e.Origin)
+		r.text(t.dim, originWords(e))
 		return r.end()
 	}
 	r.name("", object, r.left-1)
 	return r.end()
+}
+
+// originWords is what an event says beside its object: where it came from, or for
+// a grant what was granted.
+func originWords(e *vault.Event) string {
+	if e.Action == "granted" {
+		return strings.ReplaceAll(e.Origin, "secrets:", "")
+	}
+	return "from " + e.Origin
 }
 
 func (s *activityScreen) status(u *ui, w int) (string, *point) {

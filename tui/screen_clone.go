@@ -28,6 +28,7 @@ type target struct {
 	known  bool   // whether the name is free was looked up
 	exists bool
 	denied bool
+	needs  string // what is lacking, when denied
 }
 
 func openClone(u *ui, sel *vault.Secret) tea.Cmd {
@@ -35,14 +36,29 @@ func openClone(u *ui, sel *vault.Secret) tea.Cmd {
 	d.query = field{max: vault.MaxName}
 	for _, p := range u.data.projects {
 		if p.Name != d.project {
-			d.targets = append(d.targets, target{name: p.Name, may: permissionWord(p.Permissions),
-				denied: !slices.Contains(p.Permissions, "secrets:manage")})
+			d.targets = append(d.targets, newTarget(u, &p))
 		}
 	}
 	d.lines = max(min(len(d.targets), 8), 3)
 	d.narrow()
 	u.push(d)
 	return d.lookUp(u)
+}
+
+// newTarget says whether a project can be cloned to. Besides the right to manage
+// both, a value that the target lets somebody read who could not read it where it
+// is needs the right to use it there: see vault.CloneSecrets.
+func newTarget(u *ui, p *vault.Project) target {
+	t := target{name: p.Name, may: permissionWord(p.Permissions)}
+	mine := u.data.people.mine
+	switch uses := slices.Contains(p.Permissions, "secrets:use"); {
+	case !slices.Contains(p.Permissions, "secrets:manage"):
+		t.denied, t.needs = true, "needs manage"
+	case u.may("secrets:use") == "" || u.owns() == "":
+	case uses || readsValues(mine(p.Name)) && !readsValues(mine(u.data.project)):
+		t.denied, t.needs = true, "needs use here"
+	}
+	return t
 }
 
 func (d *clone) narrow() {
@@ -60,7 +76,9 @@ func (d *clone) lookUp(u *ui) tea.Cmd {
 			_, err := v.Secret(ctx, targets[i].name, name)
 			targets[i].known = err == nil || errors.Is(err, vault.ErrNotFound)
 			targets[i].exists = err == nil
-			targets[i].denied = errors.Is(err, vault.ErrDenied)
+			if errors.Is(err, vault.ErrDenied) {
+				targets[i].denied, targets[i].needs = true, "needs read"
+			}
 		}
 		return targets, ctx.Err()
 	}, func(found []target, err error) tea.Cmd {
@@ -76,7 +94,7 @@ func (d *clone) lookUp(u *ui) tea.Cmd {
 func (t target) word() (mark, text string) {
 	switch {
 	case t.denied:
-		return "x", "needs manage"
+		return "x", t.needs
 	case t.exists:
 		return "!", "name exists"
 	case t.known:
@@ -92,7 +110,7 @@ func (d *clone) pick(i int) tea.Cmd {
 	}
 	switch t := d.targets[i]; {
 	case t.denied:
-		d.trouble = "you may not create secrets in " + t.name
+		d.trouble = "not permitted: " + t.name + " " + t.needs
 	case t.exists:
 		d.trouble = t.name + " has a " + d.secret.Name + " already: edit or delete that one"
 	default:

@@ -16,7 +16,9 @@ type deletion struct {
 	form
 	project string
 	secret  vault.Secret
-	refs    []vault.Reference
+	used    bool // something referred to it when the dialog opened: the name must be typed
+	list    referenceList
+	onList  bool // the references have the focus, not the name
 	typed   field
 	others  []string // projects that hold a secret of this name
 	busy    bool
@@ -24,7 +26,7 @@ type deletion struct {
 }
 
 func openDelete(u *ui, sel *vault.Secret) tea.Cmd {
-	d := &deletion{project: u.data.project, secret: *sel, refs: u.data.rows.refs[sel.Name]}
+	d := &deletion{project: u.data.project, secret: *sel, used: len(u.data.rows.refs[sel.Name]) > 0}
 	d.typed = field{max: vault.MaxSecretName, form: upper}
 	d.items = []*item{{label: "Type the name", about: "to delete it", field: &d.typed,
 		paste: func(u *ui, _ string) { u.say(toastWarn, "type the name: pasting does not count") }}}
@@ -56,14 +58,22 @@ func (d *deletion) lookAround(u *ui) tea.Cmd {
 	})
 }
 
-func (d *deletion) typing() bool { return len(d.refs) > 0 }
+func (d *deletion) typing() bool { return d.used && !d.onList }
+
+// refs are what refers to it now: one that was opened may have been mended.
+func (d *deletion) refs(u *ui) []vault.Reference {
+	if u.data.project != d.project {
+		return nil
+	}
+	return u.data.rows.refs[d.secret.Name]
+}
 
 // off says why deleting is not possible yet.
 func (d *deletion) off() string {
 	switch {
 	case d.busy:
 		return "it is being deleted"
-	case len(d.refs) > 0 && d.typed.string() != d.secret.Name:
+	case d.used && d.typed.string() != d.secret.Name:
 		return "type the whole name first"
 	}
 	return ""
@@ -91,48 +101,77 @@ func (d *deletion) interrupted() { d.busy = false }
 func (d *deletion) groups(u *ui) []group {
 	no := func() tea.Cmd { u.close(d); return nil }
 	del := binding{keys: "y", help: "delete", hint: hintAlways, off: d.off(), run: func() tea.Cmd { return d.delete(u) }}
-	if len(d.refs) > 0 {
+	switch {
+	case d.onList:
+		return []group{{"References", []binding{
+			{keys: "enter", help: "open", hint: hintAlways, run: func() tea.Cmd { return d.open(u) }},
+			{keys: "tab shift+tab", help: "type the name", hint: hintAlways, run: func() tea.Cmd { d.onList = false; return nil }},
+			{keys: "esc", help: "cancel", hint: hintAlways, run: no},
+		}}, {"List", listMoves(func(key string) tea.Cmd { d.list.win.key(key); return nil })}}
+	case d.used:
 		del.keys = "enter"
-		return []group{{"Delete", []binding{del, {keys: "esc", help: "cancel", hint: hintAlways, run: no}}}}
+		return []group{{"Delete", []binding{del,
+			{keys: "tab shift+tab", help: "references", hint: hintAlways, off: d.noList(u), run: func() tea.Cmd { d.onList = true; return nil }},
+			{keys: "esc", help: "cancel", hint: hintAlways, run: no}}}}
 	}
 	return []group{{"Delete", []binding{del, {keys: "n enter esc", show: "n", help: "keep it", hint: hintAlways, run: no}}}}
 }
 
+func (d *deletion) noList(u *ui) string {
+	if len(d.refs(u)) == 0 {
+		return "nothing refers to it any more"
+	}
+	return ""
+}
+
+func (d *deletion) open(u *ui) tea.Cmd {
+	ref, ok := d.list.selected(d.refs(u))
+	if !ok {
+		return nil
+	}
+	return openReference(u, d.project, ref)
+}
+
 func (d *deletion) update(u *ui, msg tea.Msg) tea.Cmd {
-	if len(d.refs) > 0 && !d.busy {
+	if d.typing() && !d.busy {
 		d.trouble = ""
 		d.form.update(u, msg)
 	}
 	return nil
 }
 
-func (d *deletion) sheet(u *ui, w, _ int) sheet {
+func (d *deletion) wheel(n int) { d.list.win.move(n / 3) }
+
+func (d *deletion) sheet(u *ui, w, h int) sheet {
 	t := u.theme
 	sw := newSheet(u, w, "Delete "+d.secret.Name+"?")
-	if n := len(d.refs); n > 0 {
+	refs := d.refs(u)
+	d.onList = d.onList && len(refs) > 0
+	switch n := len(refs); {
+	case n > 0:
 		sw.notice(t.warn, "!", count(n, "reference", "references")+" will break:")
-		for _, ref := range d.refs {
-			r := sw.row()
-			r.gap(2)
-			r.cell(t.dim, ref.Kind, 13)
-			r.name("", ref.Name, min(20, r.left))
-			r.gap(1)
-			r.text(t.dim, ref.Where)
-			sw.add(r.end())
+		d.list.draw(sw, refs, max(min(n, h-11), 2), d.onList, func(ref vault.Reference) tea.Cmd { return openReference(u, d.project, ref) })
+		if d.used && !d.onList {
+			sw.line(t.dim, "  tab walks the list; enter there opens the reference")
 		}
-		sw.space()
-	} else {
+	case d.used:
+		sw.para("", "Nothing that this vault knows of refers to it any more.")
+	default:
 		sw.para("", "Nothing that this vault knows of refers to it. Files that do will no longer resolve.")
-		sw.space()
 	}
+	sw.space()
 	end := "This cannot be undone."
 	if len(d.others) > 0 {
 		end += " The one in " + list(d.others, 3) + " stays."
 	}
 	sw.para("", end)
 	sw.space()
-	if len(d.refs) > 0 {
+	if d.used {
+		seen := sw.show
 		d.draw(sw, 0)
+		if d.onList {
+			sw.cursor, sw.show = nil, seen
+		}
 	}
 	if d.trouble != "" {
 		sw.notice(t.danger, "!", d.trouble)

@@ -30,8 +30,8 @@ func TestDeleteWithReferences(t *testing.T) {
 	s.keys("/")
 	s.text("live key")
 	s.keys("enter d")
-	s.sees("Delete STRIPE_API_KEY?", "! 3 references will break:", "tool", "curl-charge", "header Authorization",
-		"instruction", "billing-runbook", "line 14", "The one in billing stays.")
+	s.sees("Delete STRIPE_API_KEY?", "! 3 references will break:", "tool", "curl-charge", "line 5",
+		"instruction", "billing-runbook", "line 6", "The one in billing stays.")
 	s.keys("y enter")
 	s.sees("type the whole name first", "Delete STRIPE_API_KEY?")
 	s.keys("ctrl+u")
@@ -91,7 +91,7 @@ func TestMenu(t *testing.T) {
 func TestUsedBy(t *testing.T) {
 	s := newDrawn(t, 80, 24)
 	s.keys("u")
-	s.sees("nothing yet", "tacenda refs DATABASE_URL")
+	s.sees("No tool and no instruction", "tacenda refs DATABASE_URL")
 	s.keys("esc /")
 	s.text("live key")
 	s.keys("enter u")

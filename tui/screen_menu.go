@@ -6,12 +6,12 @@ import (
 	"tacenda/internal/vault"
 )
 
-// menu is the actions menu of one secret. Its first item does no harm; the
+// menu is the actions menu of one row. Its first item does no harm; the
 // last deletes, and only opens a dialog.
 type menu struct {
-	list  *secretsScreen
 	name  string
 	items []menuItem
+	place func() *point // beside the row
 	win   window
 }
 
@@ -21,26 +21,35 @@ type menuItem struct {
 	apart bool // a rule before it
 }
 
-func newMenu(u *ui, list *secretsScreen, sel *vault.Secret) *menu {
-	m := &menu{list: list, name: sel.Name}
+func newMenu(name string, place func() *point, items ...menuItem) *menu {
+	m := &menu{name: name, items: items, place: place}
+	m.win.fit(len(m.items), len(m.items))
+	return m
+}
+
+// byKeys finds bindings by their keys.
+func byKeys(bs []binding) map[string]binding {
 	by := map[string]binding{}
-	for _, b := range list.actions(u) {
+	for _, b := range bs {
 		by[b.keys] = b
 	}
+	return by
+}
+
+func (s *secretsScreen) menu(u *ui, sel *vault.Secret) *menu {
+	by := byKeys(s.actions(u))
 	refs := len(u.data.rows.refs[sel.Name])
 	used := "Used by"
 	if refs > 0 {
 		used += " (" + number(refs) + ")"
 	}
-	m.items = []menuItem{
-		{"Copy " + placeholder("NAME"), by["y"], false},
-		{"Edit" + u.glyphs.ellipsis, by["e"], false},
-		{"Clone to project" + u.glyphs.ellipsis, by["c"], false},
-		{used, by["u"], false},
-		{"Delete" + u.glyphs.ellipsis, by["d"], true},
-	}
-	m.win.fit(len(m.items), len(m.items))
-	return m
+	return newMenu(sel.Name, func() *point { return s.menuPlace(s.headRows(u)) },
+		menuItem{"Copy " + placeholder("NAME"), by["y"], false},
+		menuItem{"Edit" + u.glyphs.ellipsis, by["e"], false},
+		menuItem{"Clone to project" + u.glyphs.ellipsis, by["c"], false},
+		menuItem{used, by["u"], false},
+		menuItem{"Delete" + u.glyphs.ellipsis, by["d"], true},
+	)
 }
 
 func (m *menu) run(u *ui, i int) tea.Cmd {
@@ -75,7 +84,15 @@ func (m *menu) update(_ *ui, msg tea.Msg) tea.Cmd {
 
 func (m *menu) wheel(d int)          { m.win.move(d / 3) }
 func (m *menu) clickedOutside(u *ui) { u.close(m) }
-func (m *menu) width(*ui) int        { return 34 }
+
+// width has room for every label beside its key, or beside why it cannot be done.
+func (m *menu) width(u *ui) int {
+	w := 34
+	for _, it := range m.items {
+		w = max(w, 2+u.width(u.plain(it.label))+2+u.width(u.plain(or(it.do.off, it.do.keys))))
+	}
+	return w
+}
 
 func (m *menu) sheet(u *ui, w, _ int) sheet {
 	sw := newSheet(u, w, m.name)
@@ -96,7 +113,7 @@ func (m *menu) sheet(u *ui, w, _ int) sheet {
 		if it.do.off != "" {
 			right = it.do.off
 		}
-		r.text(st, it.label)
+		r.text(st, u.cutText(it.label, r.left-u.width(right)-1))
 		r.gap(r.left - u.width(right))
 		r.text(u.theme.dim, right)
 		sw.add(r.end())
@@ -105,14 +122,6 @@ func (m *menu) sheet(u *ui, w, _ int) sheet {
 		}
 		sw.clickable(func() tea.Cmd { return m.run(u, i) })
 	}
-	sw.near = m.list.menuPlace(u)
+	sw.near = m.place()
 	return sw.sheet
-}
-
-// menuPlace is beside the selected row, so that menu and row read as one.
-func (s *secretsScreen) menuPlace(u *ui) *point {
-	if s.list.w == 0 {
-		return nil
-	}
-	return &point{s.list.x + s.list.w/2, s.list.y + 2 + s.headRows(u) + s.win.at - s.win.top}
 }

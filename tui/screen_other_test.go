@@ -10,6 +10,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"tacenda/internal/prooftest"
 	"tacenda/internal/vault"
 )
 
@@ -49,7 +50,7 @@ func TestPaletteKnowsEveryAction(t *testing.T) {
 	for _, want := range []string{
 		"create a secret", "copy {{NAME}} of DATABASE_URL", "edit DATABASE_URL", "clone DATABASE_URL", "delete DATABASE_URL",
 		"show what uses DATABASE_URL", "filter", "sort by", "preview", "projects", "show the keys", "reload", "lock the vault", "quit",
-		"go to Secrets", "go to Activity", "create a project", "keys that open this vault", "preview a template file",
+		"go to Secrets", "go to Tools", "go to Instructions", "go to Activity", "create a project", "create a tool", "create an instruction", "keys that open this vault", "preview a template file",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("the palette lacks %q:\n%s", want, all)
@@ -108,7 +109,7 @@ func TestHelp(t *testing.T) {
 
 func TestActivity(t *testing.T) {
 	s := newDrawn(t, 80, 24)
-	s.keys("2")
+	s.keys("5")
 	s.sees("▸ Activity", "live", "2026-11-18", "created", "VAULT_PEER_CA", "test key", "newest first")
 	s.put("api-gateway", "JUST_NOW", "a value with some length", "")
 	s.check(s.v.CloneSecrets(context.Background(), "billing", []string{"STRIPE_API_KEY"}, "web", false))
@@ -137,7 +138,7 @@ func (mute) Slots(context.Context) ([]vault.SlotInfo, error) { return nil, error
 
 func TestActivityFails(t *testing.T) {
 	s := newDrawn(t, 80, 24, with(func(v Vault) Vault { return mute{v} }))
-	s.keys("2")
+	s.keys("5")
 	s.sees("the activity could not be read: the history is damaged")
 	s.keys(":")
 	s.text("keys that open")
@@ -277,7 +278,7 @@ func TestASCII(t *testing.T) {
 	s := newDrawn(t, 140, 40, inASCII)
 	s.put("api-gateway", "WIDE", "密密密密密密密密密密密密", "größer als “das”")
 	s.wait(time.Second)
-	for _, keys := range []string{"", "n", "esc enter", "esc p", "esc :", "esc ?", "esc 2", "L"} {
+	for _, keys := range []string{"", "n", "esc enter", "esc p", "esc :", "esc ?", "esc 4", "2", "e", "esc x", "ctrl+s", "esc esc 3", "e", "esc L"} {
 		s.keys(keys)
 		for _, r := range s.frame() {
 			if r > 0x7e || r < ' ' && r != '\n' {
@@ -289,16 +290,21 @@ func TestASCII(t *testing.T) {
 
 // Nothing from outside can draw.
 func TestHostileText(t *testing.T) {
+	screens := 0
 	for i, text := range lies {
 		s := newDrawn(t, 80, 24, func(_ *stage, c *Config) {
 			c.Name, c.Place = text, text
+			c.CallTool = func(context.Context, Vault, string, string, []string) (Answer, error) {
+				return Answer{Status: text, Head: []string{text, text}, Body: text + "\n" + text}, nil
+			}
 			with(func(v Vault) Vault { return lying{v, text} })(nil, c)
 		})
-		for _, keys := range []string{"", "j", "v v", "v", "n", "esc enter", "esc e", "esc y c", "esc d", "esc u", "esc p", "esc :", "esc 2", "1 L"} {
+		for _, keys := range []string{"", "j", "v v", "v", "n", "esc enter", "esc e", "esc y c", "esc d", "esc u", "esc p", "esc :", "esc 4", "2", "v v", "v v w", "e", "esc y o", "esc x", "ctrl+s", "i", "esc esc d", "esc 3 v", "v", "n", "esc 1 u", "enter", "esc esc L"} {
 			s.keys(keys)
 			for _, size := range [][2]int{{40, 10}, {140, 40}, {80, 24}} {
 				s.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
 				s.checkFrame()
+				screens++
 				for _, r := range s.frame() {
 					if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
 						t.Fatalf("text %d, after %q: %U on the screen", i, keys, r)
@@ -307,14 +313,15 @@ func TestHostileText(t *testing.T) {
 			}
 		}
 	}
+	prooftest.Cases(t, screens, "screens")
 }
 
 var lies = []string{
 	"\x1b[2J\x1b[31m\x1b]0;owned\x07\x9b31m",
 	"evil\u202egnp.exe\u2066\u200b\u200d\ufeff",
 	"a\nb\r\nc\td\x00e\x7f",
-	strings.Repeat("密", 10_000),
-	strings.Repeat("x", 10_000),
+	strings.Repeat("密", 2_000),
+	strings.Repeat("x", 2_000),
 	"e" + strings.Repeat("\u0301", 500),
 	"👩‍👩‍👧 👍🏽 🇩🇪 ⚠️",
 	"\xff\xfe\xc3\x28",
@@ -345,6 +352,21 @@ func (h lying) Secrets(ctx context.Context, project string) ([]vault.Secret, err
 		}
 	}
 	return all, err
+}
+
+func (h lying) Texts(ctx context.Context, project string, k vault.TextKind) ([]vault.Text, error) {
+	all, err := h.Vault.Texts(ctx, project, k)
+	for i := range all {
+		all[i].Author, all[i].Text = h.text, h.text+"\n{{"+h.text+"}}\n{{STRIPE_API_KEY}}"
+		if i < 2 {
+			all[i].Name = h.text
+		}
+	}
+	return all, err
+}
+
+func (h lying) Text(_ context.Context, project string, k vault.TextKind, name string) (vault.Text, error) {
+	return vault.Text{Project: project, Kind: k, Name: name, Author: h.text, Text: "name: " + h.text + "\ntype: " + h.text + "\nurl: " + h.text}, nil
 }
 
 func (h lying) References(context.Context, string) (map[string][]vault.Reference, error) {

@@ -56,7 +56,7 @@ func (d *projects) groups(u *ui) []group {
 			{keys: "esc", help: "clear", hint: hintAlways, run: func() tea.Cmd { d.clear(u); return nil }},
 		}}}
 	}
-	none, name := "", ""
+	none, name, owner := "", "", u.owns()
 	if p := d.selected(); p == nil {
 		none = "no project is selected"
 	} else {
@@ -67,10 +67,10 @@ func (d *projects) groups(u *ui) []group {
 	}
 	return []group{{"Projects", []binding{
 		{keys: "enter", help: "open", hint: hintAlways, off: none, run: func() tea.Cmd { u.close(d); return u.openProject(name) }},
-		{keys: "n", help: "new", hint: hintAlways, run: push(projectCreate)},
-		{keys: "e", help: "rename", hint: hintAlways, off: none, run: push(projectRename)},
-		{keys: "c", help: "duplicate", hint: hintAlways, off: none, run: push(projectDuplicate)},
-		{keys: "d", help: "delete…", hint: hintAlways, off: none, run: push(projectDelete)},
+		{keys: "n", help: "new", hint: hintAlways, off: owner, run: push(projectCreate)},
+		{keys: "e", help: "rename", hint: hintAlways, off: or(none, owner), run: push(projectRename)},
+		{keys: "c", help: "duplicate", hint: hintAlways, off: or(none, owner), run: push(projectDuplicate)},
+		{keys: "d", help: "delete…", hint: hintAlways, off: or(none, owner), run: push(projectDelete)},
 		{keys: "/", help: "filter", hint: hintAlways, run: func() tea.Cmd { d.asking = true; return nil }},
 		{keys: "esc q p", help: "close", hint: hintAlways, run: func() tea.Cmd { return d.esc(u) }},
 	}}, {"List", listMoves(func(key string) tea.Cmd { d.win.key(key); return nil })}}
@@ -130,7 +130,7 @@ func (d *projects) sheet(u *ui, w, h int) sheet {
 		sw.line(t.dim, count(len(u.data.projects), "project", "projects"))
 	}
 	sw.space()
-	rows := max(min(len(u.data.projects), h-5, 12), 1)
+	rows := max(min(len(u.data.projects), h-7, 12), 1)
 	d.win.fit(len(d.hits), rows)
 	for n := range rows {
 		i := d.win.top + n
@@ -140,16 +140,28 @@ func (d *projects) sheet(u *ui, w, h int) sheet {
 		case n > 0:
 			sw.space()
 		case len(u.data.projects) == 0:
-			sw.line("", "No projects yet: n makes the first one.")
+			sw.line("", d.empty(u))
 		default:
 			sw.line(t.dim, "  nothing matches")
 		}
+	}
+	if off := u.owns(); off != "" {
+		sw.space()
+		sw.line(t.dim, "new, rename, duplicate, delete: "+off)
 	}
 	if !hintRow(u.h) {
 		sw.space()
 		sw.add(hintLine(u, w, d.groups(u)))
 	}
 	return sw.sheet
+}
+
+// empty says why there is nothing to list.
+func (d *projects) empty(u *ui) string {
+	if u.owns() != "" {
+		return "Nothing was granted to you yet."
+	}
+	return "No projects yet: n makes the first one."
 }
 
 func (d *projects) drawProject(sw *sheetWriter, u *ui, i int) {

@@ -70,8 +70,8 @@ func TestSidebar(t *testing.T) {
 	s.sees(">  billing")
 	s.keys("enter")
 	s.sees("acme / billing / Secrets", "▸ Secrets")
-	s.keys("2")
-	s.sees("/ Activity", ">2 Activity")
+	s.keys("5")
+	s.sees("/ Activity", ">5 Activity")
 	s.keys("1")
 	s.sees("/ Secrets")
 }
@@ -83,7 +83,7 @@ func TestSidebarWithManyProjects(t *testing.T) {
 		s.check(s.v.CreateProject(context.Background(), "p-"+number(i)))
 	}
 	s.keys("r p G enter")
-	s.sees("* web", ">1 Secrets", "2 Activity")
+	s.sees("* web", ">1 Secrets", "5 Activity")
 	s.checkFrame()
 	s.keys("shift+tab g")
 	s.sees(">  api-gateway"[:0], "api-gateway")

@@ -54,6 +54,10 @@ func newSecretForm(u *ui, old *vault.Secret) *secretForm {
 	models := &item{label: "safe for the model", about: "instructions may hand it to a model", check: &f.models, hidden: folded}
 	f.hostItem = &item{label: "Hosts", about: "calls may send it only there; empty: anywhere", field: &f.hosts, hidden: folded}
 	f.hostItem.problem = f.hostProblem
+	if off := u.may("secrets:use"); off != "" { // they decide where values go
+		models.fixed, models.about = true, off
+		f.hostItem.fixed, f.hostItem.about = true, off
+	}
 	f.items = []*item{f.nameItem, f.valItem, about, more, models, f.hostItem}
 	if old != nil {
 		keep := *old
@@ -343,6 +347,19 @@ func (f *secretForm) saved(u *ui, value *secret.Bytes, s vault.Secret, err error
 	return nil
 }
 
+// waiting says who refers to a secret of this name already.
+func (f *secretForm) waiting(u *ui) string {
+	refs := u.data.rows.refs[f.name.string()]
+	if len(refs) == 0 || f.project != u.data.project || f.nameProblem(u) != "" {
+		return ""
+	}
+	words := "Also mends " + refs[0].Kind + " " + refs[0].Name + ", " + refs[0].Where
+	if len(refs) > 1 {
+		words += ", and " + number(len(refs)-1) + " more"
+	}
+	return words
+}
+
 func (f *secretForm) sheet(u *ui, w, h int) sheet {
 	title := "New secret " + u.glyphs.dot + " " + f.project
 	if f.old != nil {
@@ -359,6 +376,8 @@ func (f *secretForm) sheet(u *ui, w, h int) sheet {
 		sw.notice(u.theme.warn, "!", f.theirs+". ctrl+s overwrites it, esc keeps it")
 	case f.trouble != "":
 		sw.notice(u.theme.danger, "!", f.trouble)
+	case f.old == nil && f.waiting(u) != "":
+		sw.line(u.theme.dim, f.waiting(u))
 	case used > 0:
 		sw.line(u.theme.dim, "Used in "+count(used, "place", "places")+": the next use gets the new value")
 	default:

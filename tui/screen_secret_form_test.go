@@ -281,3 +281,13 @@ func TestSuspendWipesTheValue(t *testing.T) {
 }
 
 var _ vault.Value = (*secret.Bytes)(nil)
+
+// A name that tools refer to already is named when it is created.
+func TestSecretFormMends(t *testing.T) {
+	s := newDrawn(t, 80, 24)
+	s.keys("n")
+	s.text("req-i")
+	s.lacks("Also mends")
+	s.text("d")
+	s.sees("Also mends tool curl-charge, line 6")
+}

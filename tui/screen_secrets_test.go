@@ -160,7 +160,7 @@ func TestMouseOnTheList(t *testing.T) {
 	s.lacks("Edit TWILIO_SID")
 	s.click(s.place("web"))
 	s.sees("acme / web / Secrets", "No secrets in web yet")
-	s.click(s.place("2 Activity"))
+	s.click(s.place("5 Activity"))
 	s.sees("acme / web / Activity")
 }
 

@@ -70,26 +70,10 @@ func (s *secretsScreen) headRows(*ui) int {
 	return 0
 }
 
-// whole tells that the list takes the sidebar's place too: a narrow screen
-// whose preview was put away is for the list. Then nothing stands beside the
-// rows, and the terminal scrolls them by itself: a fifth of the bytes.
-func (s *secretsScreen) whole(u *ui) bool { return s.mode == previewOff && u.w >= 80 && u.w < 120 }
-
 // draw draws the list, the preview, or both.
 func (s *secretsScreen) draw(u *ui, where rect) ([]string, *tea.Cursor) {
-	s.list, s.side = where, rect{}
-	switch {
-	case s.mode == previewFull:
-		s.list, s.side = rect{}, where
-		return s.drawPreview(u, where, true), nil
-	case s.mode == previewSide && u.w >= 80 && s.len() > 0:
-		w := min(max(where.w*42/100, 27), 42)
-		s.list.w -= w
-		s.side = rect{where.x + s.list.w, where.y, w, where.h}
-		return beside(s.drawList(u), s.drawPreview(u, s.side, s.onPreview)), nil
-	}
-	s.onPreview = false
-	return s.drawList(u), nil
+	return s.browser.draw(u, where, s.len(), func() []string { return s.drawList(u) },
+		func(where rect, focused bool) []string { return s.drawPreview(u, where, focused) }), nil
 }
 
 func (s *secretsScreen) drawList(u *ui) []string {
@@ -203,9 +187,12 @@ func (s *secretsScreen) drawNothing(u *ui, w int) []string {
 	case !d.loaded:
 		say("") // a quick load must not flash words
 	case len(d.projects) == 0:
-		say("No projects yet. A project holds the secrets of one thing you build.")
+		why, then := u.noProjects()
+		say(why)
 		sw.space()
-		key("p", "make the first one")
+		if then != "" {
+			key("p", then)
+		}
 	case s.filter.string() != "":
 		say("Nothing matches “" + s.filter.string() + "”.")
 		sw.space()
@@ -213,7 +200,11 @@ func (s *secretsScreen) drawNothing(u *ui, w int) []string {
 	default:
 		say("No secrets in " + d.project + " yet.")
 		sw.space()
-		key("n", "create one")
+		if off := u.may("secrets:manage"); off == "" {
+			key("n", "create one")
+		} else {
+			sw.line(u.theme.dim, "  n         create one: "+off)
+		}
 		key("p", "open another project, and clone from there")
 		key(":", "find any command by name")
 		sw.space()
@@ -227,17 +218,11 @@ func (s *secretsScreen) drawNothing(u *ui, w int) []string {
 
 // status says how many there are, in which order, and how they are filtered.
 func (s *secretsScreen) status(u *ui, w int) (string, *point) {
+	if s.asking {
+		return s.statusField(u, w, count(s.len(), "secret", "secrets"))
+	}
 	r := newRow(u, w)
 	total := len(s.rows.secrets)
-	if s.asking {
-		r.text(u.theme.accent, "/ ")
-		found := count(s.len(), "secret", "secrets")
-		field, x := s.filter.view(u, max(r.left-u.width(found)-2, 1))
-		r.raw(field, r.left-u.width(found)-2)
-		r.gap(2)
-		r.text(u.theme.dim, found)
-		return r.end(), &point{2 + x, 0}
-	}
 	if !u.data.loaded || u.data.project == "" {
 		return r.end(), nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -57,7 +56,9 @@ func (d *templatePath) read(u *ui) tea.Cmd {
 			return nil
 		}
 		u.close(d)
-		return u.push(&templateView{template: t, project: u.data.project, line: 0})
+		v := &templateView{template: t, title: filepath.Base(path), project: u.data.project}
+		v.reread = func(then func(*template, error) tea.Cmd) tea.Cmd { return readTemplate(u, path, then) }
+		return u.push(v)
 	})
 }
 
@@ -90,11 +91,17 @@ func (d *templatePath) sheet(u *ui, w, _ int) sheet {
 // placeholder and every problem.
 type templateView struct {
 	template *template
+	title    string
 	project  string
 	raw      bool
 	win      window
 	left     int // cells scrolled sideways
-	line     int // of the problem that w stepped to; 0 for none
+	line     int // of the problem that w stepped to, or of a reference; 0 for none
+	show     int // a line that must come in sight; 0 for none
+
+	reread func(then func(*template, error) tea.Cmd) tea.Cmd
+	edit   func() tea.Cmd // nil for what is not edited here
+	off    string         // why it cannot be edited
 }
 
 func (d *templateView) groups(u *ui) []group {
@@ -106,14 +113,18 @@ func (d *templateView) groups(u *ui) []group {
 	if d.raw {
 		mode = "with hints"
 	}
-	return []group{{"Template", []binding{
+	g := group{"Template", []binding{
 		{keys: "w", help: "next warning", hint: hintAlways, off: warn, run: func() tea.Cmd { d.warning(); return nil }},
 		{keys: "t", help: mode, hint: hintAlways, run: func() tea.Cmd { d.raw = !d.raw; return nil }},
 		{keys: "r", help: "read again", hint: hintAlways, run: func() tea.Cmd { return d.again(u) }},
 		{keys: "l right", show: "h l", help: "sideways", run: func() tea.Cmd { d.left += 8; return nil }},
 		{keys: "h left", run: func() tea.Cmd { d.left = max(d.left-8, 0); return nil }},
 		{keys: "esc q", help: "close", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
-	}}, {"Text", listMoves(func(key string) tea.Cmd { d.win.scrollKey(key); return nil })}}
+	}}
+	if d.edit != nil {
+		g.bindings = append(g.bindings, binding{keys: "e", help: "edit", hint: hintAlways, off: d.off, run: d.edit})
+	}
+	return []group{g, {"Text", listMoves(func(key string) tea.Cmd { d.win.scrollKey(key); return nil })}}
 }
 
 func (d *templateView) update(*ui, tea.Msg) tea.Cmd { return nil }
@@ -127,16 +138,14 @@ func (d *templateView) warning() {
 	if !ok {
 		return
 	}
-	d.line = use.line
-	d.win.scroll(-d.win.n)
-	d.win.scroll(use.line - 1 - d.win.h/2)
+	d.line, d.show = use.line, use.line
 }
 
-// again reads the file anew, against the secrets there are now.
+// again reads it anew, against the secrets there are now.
 func (d *templateView) again(u *ui) tea.Cmd {
-	return readTemplate(u, d.template.path, func(t *template, err error) tea.Cmd {
+	return d.reread(func(t *template, err error) tea.Cmd {
 		if err != nil {
-			u.fail("reading "+filepath.Base(d.template.path), err)
+			u.fail("reading "+d.title, err)
 			return nil
 		}
 		d.template = t
@@ -146,7 +155,7 @@ func (d *templateView) again(u *ui) tea.Cmd {
 
 func (d *templateView) sheet(u *ui, w, h int) sheet {
 	t := d.template
-	sw := newSheet(u, w, filepath.Base(t.path))
+	sw := newSheet(u, w, d.title)
 	lines := t.hinted
 	if d.raw {
 		lines = t.raw
@@ -157,6 +166,11 @@ func (d *templateView) sheet(u *ui, w, h int) sheet {
 		rows = h - 2
 	}
 	d.win.fit(len(lines), rows)
+	if d.show > 0 {
+		d.win.scroll(-d.win.n)
+		d.win.scroll(d.show - 1 - d.win.h/2)
+		d.show = 0
+	}
 	for i := d.win.top; i < d.win.top+rows; i++ {
 		if i < len(lines) {
 			d.drawLine(sw, lines[i], i+1)
@@ -183,23 +197,11 @@ func (d *templateView) drawLine(sw *sheetWriter, text string, n int) {
 	if d.left > 0 {
 		text = u.cells.TruncateLeft(text, d.left, "")
 	}
-	// What stands in the preview's brackets is not of the file: it is coloured.
-	from, to := "⟦", "⟧"
-	for !d.raw && !u.glyphs.ascii {
-		before, rest, ok := strings.Cut(text, from)
-		hint, after, closed := strings.Cut(rest, to)
-		if !ok || !closed {
-			break
-		}
-		r.text("", before)
-		st := u.theme.accent
-		if strings.HasSuffix(hint, " missing") {
-			st = u.theme.warn
-		}
-		r.text(st, from+hint+to)
-		text = after
+	if d.raw {
+		r.text("", text)
+	} else {
+		drawHints(r, text)
 	}
-	r.text("", text)
 	sw.add(r.end())
 }
 

@@ -60,7 +60,7 @@ func TestLock(t *testing.T) {
 	tried := 0
 	open := s.u.cfg.Open
 	s.u.cfg.Open = func(ctx context.Context) (Vault, error) { tried++; return open(ctx) }
-	s.keys("j j 2 L")
+	s.keys("j j 5 L")
 	s.sees("tacenda  locked", "Unlock vault")
 	s.lacks("acme", "api-gateway", "GITHUB_TOKEN")
 	if s.u.session != nil || len(s.u.data.rows.secrets) != 0 {

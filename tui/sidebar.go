@@ -12,6 +12,7 @@ type sidebar struct {
 	at    int // the row of the cursor: projects first, then sections
 	top   int // the first project drawn
 	shown int // projects drawn
+	apart int // empty lines between projects and sections: none where it is tight
 }
 
 func (s *sidebar) inside(x, y int) bool { return s.where.holds(x, y) }
@@ -22,7 +23,8 @@ func (s *sidebar) draw(m *root) []string {
 	inner, rows := s.where.w-2, s.where.h-2
 	projects := u.data.projects
 	s.at = max(min(s.at, len(projects)+len(m.sections)-1), 0)
-	s.shown = max(min(len(projects), rows-len(m.sections)-2), 0)
+	s.apart = min(max(rows-len(m.sections)-1, 0), 1)
+	s.shown = max(min(len(projects), rows-len(m.sections)-1-s.apart), 0)
 	s.keepInSight(u)
 	lines := make([]string, 0, rows)
 	r := newRow(u, inner)
@@ -34,7 +36,9 @@ func (s *sidebar) draw(m *root) []string {
 	for i := s.top; i < s.top+s.shown; i++ {
 		lines = append(lines, s.project(m, i, inner))
 	}
-	lines = append(lines, line(u, inner, "", ""))
+	for range s.apart {
+		lines = append(lines, line(u, inner, "", ""))
+	}
 	for i := range m.sections {
 		lines = append(lines, s.section(m, i, inner))
 	}
@@ -95,8 +99,12 @@ func (s *sidebar) section(m *root, i, w int) string {
 		}
 	}
 	sec := m.sections[i]
-	n := sec.count(u)
-	if 4+u.width(sec.title())+1+u.width(n) > w {
+	n, title := sec.count(u), sec.title()
+	fits := func() bool { return 4+u.width(title)+1+u.width(n) <= w }
+	if s, ok := sec.(interface{ short() string }); ok && !fits() {
+		title = s.short()
+	}
+	if !fits() {
 		n = "" // it would cut the title, and stands in the status line
 	}
 	r := newRow(u, w)
@@ -104,7 +112,7 @@ func (s *sidebar) section(m *root, i, w int) string {
 	r.text(u.theme.accent.unless(current == " "), current)
 	r.text(u.theme.accent, strconv.Itoa(i+1))
 	r.gap(1)
-	r.cell(st, sec.title(), r.left-u.width(n)-1)
+	r.cell(st, title, r.left-u.width(n)-1)
 	r.right(u.theme.dim, n, r.left)
 	return r.end()
 }
@@ -115,7 +123,7 @@ func (s *sidebar) row(m *root, y int) (int, bool) {
 	if i >= 0 && i < s.shown {
 		return s.top + i, true
 	}
-	i -= s.shown + 1
+	i -= s.shown + s.apart
 	if i >= 0 && i < len(m.sections) {
 		return len(m.u.data.projects) + i, true
 	}

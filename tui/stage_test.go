@@ -68,12 +68,16 @@ func (s *stage) start(w, h int, opts ...stageOption) {
 	s.input = newTestReader(s)
 	cfg := Config{
 		Name: "acme", Place: "/home/alice/vault.db", Project: vaulttest.Project,
-		Open:     func(ctx context.Context) (Vault, error) { return s.open(ctx, s.key.Openers(s)...) },
-		Unlock:   s.unlock,
-		Create:   func(context.Context, Setup) (Vault, error) { return nil, fmt.Errorf("no vault can be made here") },
-		ReadFile: func(context.Context, string) ([]byte, error) { return nil, fmt.Errorf("no such file") },
-		Environ:  []string{"TERM=xterm-256color", "LANG=C.UTF-8"},
-		Mouse:    true, Now: s.clock,
+		Open:      func(ctx context.Context) (Vault, error) { return s.open(ctx, s.key.Openers(s)...) },
+		Unlock:    s.unlock,
+		Create:    func(context.Context, Setup) (Vault, error) { return nil, fmt.Errorf("no vault can be made here") },
+		ReadFile:  func(context.Context, string) ([]byte, error) { return nil, fmt.Errorf("no such file") },
+		CheckTool: checkTool, CheckRecipient: readRecipient,
+		CallTool: func(context.Context, Vault, string, string, []string) (Answer, error) {
+			return Answer{Status: "HTTP/1.1 200 OK", Head: []string{"Content-Type: application/json"}, Body: `{"id":"ch_1","key":"{{STRIPE_API_KEY}}"}`}, nil
+		},
+		Environ: []string{"TERM=xterm-256color", "LANG=C.UTF-8"},
+		Mouse:   true, Now: s.clock,
 	}
 	for _, o := range opts {
 		o(s, &cfg)
@@ -158,11 +162,11 @@ var drawn = []struct{ name, value, about string }{
 // billing and web, and what refers to one of the secrets.
 func newDrawn(t testing.TB, w, h int, opts ...stageOption) *stage {
 	t.Helper()
-	s := &stage{TB: t, now: noon, engine: vaulttest.Shared(store.NewMem()), key: vaulttest.NewKey(t)}
+	s := &stage{TB: t, now: noon, engine: vaulttest.Shared(store.NewMem()), key: drawnKey}
 	s.v = vaulttest.On(t, s.engine, s.key, vault.Options{Now: s.clock})
 	s.fill()
 	named := func(_ *stage, c *Config) { c.Project = "api-gateway" }
-	s.start(w, h, append([]stageOption{named, with(func(v Vault) Vault { return referring{v} })}, opts...)...)
+	s.start(w, h, append([]stageOption{named}, opts...)...)
 	return s
 }
 
@@ -177,7 +181,11 @@ func (s *stage) fill() {
 		s.now = s.now.Add(time.Minute)
 		s.put("api-gateway", d.name, d.value, d.about)
 	}
+	for _, d := range drawnTexts {
+		s.setText(d.kind, d.name, d.text)
+	}
 	s.put("billing", "STRIPE_API_KEY", "sk_test_51Habcdefghijklmno9xQ2", "test key")
+	s.fillMembers()
 	s.now = noon
 }
 
@@ -188,21 +196,6 @@ func (s *stage) put(project, name, value, about string) {
 	defer b.Destroy()
 	_, err = s.v.CreateSecret(context.Background(), project, vault.Draft{Name: name, Value: b, Description: about})
 	s.check(err)
-}
-
-// referring adds references, which no vault holds before it has tools.
-type referring struct{ Vault }
-
-func (r referring) References(ctx context.Context, project string) (map[string][]vault.Reference, error) {
-	refs, err := r.Vault.References(ctx, project)
-	if err == nil && project == "api-gateway" {
-		refs["STRIPE_API_KEY"] = []vault.Reference{
-			{Kind: "tool", Name: "curl-charge", Where: "header Authorization"},
-			{Kind: "tool", Name: "refund", Where: "header Authorization"},
-			{Kind: "instruction", Name: "billing-runbook", Where: "line 14"},
-		}
-	}
-	return refs, err
 }
 
 func (s *stage) check(err error) {
@@ -317,7 +310,7 @@ func (s *stage) event(e uv.Event) {
 var keyBytes = map[string]string{
 	"enter": "\r", "tab": "\t", "shift+tab": "\x1b[Z", "esc": "\x1b", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D",
 	"home": "\x1b[H", "end": "\x1b[F", "pgup": "\x1b[5~", "pgdown": "\x1b[6~", "backspace": "\x7f", "delete": "\x1b[3~",
-	"alt+enter": "\x1b\r", "space": " ",
+	"alt+enter": "\x1b\r", "space": " ", "alt+u": "\x1bu", "ctrl+left": "\x1b[1;5D", "ctrl+right": "\x1b[1;5C", "ctrl+home": "\x1b[1;5H", "ctrl+end": "\x1b[1;5F",
 }
 
 // keys presses keys by name, parted by spaces: "n ctrl+s enter".
@@ -325,7 +318,7 @@ func (s *stage) keys(names string) {
 	s.Helper()
 	for name := range strings.FieldsSeq(names) {
 		raw, ok := keyBytes[name]
-		if c, ctrl := strings.CutPrefix(name, "ctrl+"); ctrl {
+		if c, ctrl := strings.CutPrefix(name, "ctrl+"); ctrl && !ok {
 			raw, ok = string(rune(c[0]-'a'+1)), true
 		}
 		if !ok {

@@ -20,7 +20,8 @@ type template struct {
 	raw      []string // its lines
 	hinted   []string // its lines with hints
 	uses     []templateUse
-	problems int // of uses
+	problems int            // of uses
+	at       map[string]int // where a name is in uses, while they are collected
 }
 
 // A templateUse is a name, or something that was surely meant to be one, and
@@ -56,14 +57,19 @@ func newTemplate(path string, text []byte, rows *rows, ascii bool) (*template, e
 	if err := t.Preview(&hinted, hint, ascii); err != nil {
 		return nil, err
 	}
-	out := &template{path: path, raw: splitLines(text), hinted: splitLines(hinted.Bytes())}
+	out := &template{path: path, raw: splitLines(text), hinted: splitLines(hinted.Bytes()), at: map[string]int{}}
 	err = resolver.Walk(bytes.NewReader(text), o, func(x resolver.Occurrence) error {
 		out.add(x, hint, rows)
 		return nil
 	})
+	out.at = nil
 	sort.SliceStable(out.uses, func(i, j int) bool { return out.uses[i].line < out.uses[j].line })
 	return out, err
 }
+
+// suggestMax is for how many problems of a text a better name is looked for: it
+// takes a look at every name there is.
+const suggestMax = 100
 
 // add notes an occurrence; a name is listed once, with the times it occurs.
 func (t *template) add(x resolver.Occurrence, hint func(string) (string, bool), rows *rows) {
@@ -73,14 +79,15 @@ func (t *template) add(x resolver.Occurrence, hint func(string) (string, bool), 
 		h, ok := hint(x.Name)
 		if use.hint = h; !ok {
 			use.wrong = "unknown in this project"
+		}
+		if i, ok := t.at[x.Name]; ok {
+			t.uses[i].times++
+			return
+		}
+		t.at[x.Name] = len(t.uses)
+		if !ok && t.problems < suggestMax {
 			if s := resolver.Suggest(x.Name, rows.names()); s != "" {
 				use.wrong = "unknown: did you mean " + s + "?"
-			}
-		}
-		for i := range t.uses {
-			if t.uses[i].name && t.uses[i].text == use.text {
-				t.uses[i].times++
-				return
 			}
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"tacenda/internal/prooftest"
 )
 
 // A hostile text is one that must not reach the screen as it is.
@@ -59,6 +61,7 @@ func TestCleanHostile(t *testing.T) {
 			t.Errorf("%s: clean(%.40q) = %.40q, want %.40q (%s)", h.Name, h.Text, got, h.Want, h.Why)
 		}
 	}
+	prooftest.Cases(t, len(hostileTexts(t)), "texts")
 }
 
 // checkFit fails unless text takes exactly w cells, by itself and between the

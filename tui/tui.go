@@ -44,6 +44,17 @@ type Config struct {
 	// ReadFile returns a file to be previewed as a template; nil leaves the
 	// preview of files out.
 	ReadFile func(ctx context.Context, path string) ([]byte, error)
+	// CheckTool reads a tool's definition; what is wrong in it comes in the order
+	// of its lines. It asks nobody. Nil shows tools as they are written.
+	CheckTool func(text string) (Tool, []Problem)
+	// CallTool calls a tool with arguments NAME=VALUE, on a vault that Open, Unlock
+	// or Create returned. The answer has no value of the project in it any more.
+	// Nil leaves trying tools out.
+	CallTool func(ctx context.Context, v Vault, project, tool string, args []string) (Answer, error)
+	// CheckRecipient reads somebody's public key, age1… or ssh-…, and says what kind
+	// it is and its fingerprint, to be compared by people. Nil leaves adding members
+	// out.
+	CheckRecipient func(text string) (kind, fingerprint string, err error)
 	// Ask asks in plain lines, for those who set ACCESSIBLE; nil leaves that out.
 	Ask Asker
 

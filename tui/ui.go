@@ -10,6 +10,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"tacenda/internal/vault"
 )
 
 // ui is what the screens share: the size and looks of the terminal, the
@@ -34,6 +36,8 @@ type ui struct {
 	noStop  bool     // nobody could bring the program back after ctrl+z
 
 	wanted  string              // a secret to select when it is there
+	sought  textName            // a tool or an instruction to select when it is there
+	someone string              // a member to select when they are there
 	told    func() tea.Cmd      // lets the screens follow new data
 	leave   func() tea.Cmd      // ends the program
 	entered func(Vault) tea.Cmd // begins a session with an opened vault
@@ -43,9 +47,16 @@ type ui struct {
 
 	toast     toast
 	jobs      []*job
+	owed      map[*job]func() // what to clean up for work whose end Update has not heard of
 	jobFrame  int
 	signing   bool      // a signMsg is on its way
 	deafUntil time.Time // keys before it were typed at something else
+}
+
+// A textName names a tool or an instruction.
+type textName struct {
+	kind vault.TextKind
+	name string
 }
 
 type toastKind int
@@ -131,8 +142,18 @@ const deafTime = 400 * time.Millisecond
 func (u *ui) deafen() { u.deafUntil = u.cfg.Now().Add(deafTime) }
 
 // later is what ui.after is outside of tests.
-func later(d time.Duration, msg tea.Msg) tea.Cmd {
-	return tea.Tick(d, func(time.Time) tea.Msg { return msg })
+func (u *ui) later(d time.Duration, msg tea.Msg) tea.Cmd {
+	ctx := u.ctx
+	return func() tea.Msg { // as tea.Tick, which would keep a program that has ended in memory until then
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return msg
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // A job is work under way in a command.
@@ -190,6 +211,12 @@ func task[T any](u *ui, label string, work func(context.Context) (T, error), the
 func taskWith[T any](u *ui, label string, late func(), work func(context.Context) (T, error), then func(T, error) tea.Cmd) tea.Cmd {
 	j, ctx, era := &job{label, u.cfg.Now()}, u.ctx, u.era
 	u.jobs = append(u.jobs, j)
+	if late != nil {
+		if u.owed == nil {
+			u.owed = map[*job]func(){}
+		}
+		u.owed[j] = late
+	}
 	run := func() tea.Msg {
 		v, err := work(ctx)
 		return replyMsg{job: j, era: era, late: late, apply: func() tea.Cmd { return then(v, err) }}
@@ -234,6 +261,7 @@ func do(u *ui, label string, work func(context.Context, Vault) error, then func(
 
 // finish takes a job off the list.
 func (u *ui) finish(j *job) {
+	delete(u.owed, j)
 	for i, o := range u.jobs {
 		if o == j {
 			u.jobs = append(u.jobs[:i], u.jobs[i+1:]...)
@@ -285,7 +313,10 @@ func placeholder(name string) string { return "{{" + name + "}}" }
 // may tells whether the open project gives a permission, and if not, why.
 func (u *ui) may(permission string) string {
 	p := u.data.current()
-	if p == nil {
+	switch {
+	case p == nil && u.data.people != nil && !u.data.people.owner:
+		return "nothing was granted to you"
+	case p == nil:
 		return "there is no project yet: p makes one"
 	}
 	if slices.Contains(p.Permissions, permission) {

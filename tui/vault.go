@@ -25,10 +25,20 @@ type Vault interface {
 	EditSecret(ctx context.Context, project, name string, e vault.Edit) (vault.Secret, error)
 	DeleteSecrets(ctx context.Context, project string, names []string) error
 	CloneSecrets(ctx context.Context, from string, names []string, to string, overwrite bool) error
+	Texts(ctx context.Context, project string, k vault.TextKind) ([]vault.Text, error)
+	Text(ctx context.Context, project string, k vault.TextKind, name string) (vault.Text, error)
+	SetText(ctx context.Context, project string, k vault.TextKind, name, text string, ifVersion uint64) (vault.Text, error)
+	DeleteText(ctx context.Context, project string, k vault.TextKind, name string) error
 	Events(ctx context.Context, project string) ([]vault.Event, error)
 	References(ctx context.Context, project string) (map[string][]vault.Reference, error)
 	Slots(ctx context.Context) ([]vault.SlotInfo, error)
 	Stamp(ctx context.Context, project string) (uint64, error)
+	Owner() bool
+	Members(ctx context.Context) ([]vault.Member, error)
+	AddMember(ctx context.Context, name, recipient string) (vault.Member, error)
+	RemoveMember(ctx context.Context, name string, progress func(done, total int)) (map[string][]string, error)
+	Grant(ctx context.Context, member, project string, p vault.Permission, serverOnly bool, progress func(done, total int)) ([]string, error)
+	Revoke(ctx context.Context, member, project string, progress func(done, total int)) ([]string, error)
 	Close()
 }
 

@@ -4,6 +4,8 @@ import (
 	"strconv"
 
 	tea "charm.land/bubbletea/v2"
+
+	"tacenda/internal/vault"
 )
 
 // always is what works everywhere, in text fields and dialogs too.
@@ -59,8 +61,11 @@ func (m *root) workspace() []group {
 func (m *root) commands() []binding {
 	u := m.u
 	out := []binding{
-		{name: "create a project", run: func() tea.Cmd { return u.push(newProjectName(u, projectCreate, "")) }},
-		{name: "show the keys that open this vault", run: func() tea.Cmd { return openSlots(u) }},
+		{name: "create a tool", off: mayTexts(u), run: func() tea.Cmd { return u.push(newTextForm(u, vault.Tool, nil)) }},
+		{name: "create an instruction", off: mayTexts(u), run: func() tea.Cmd { return u.push(newTextForm(u, vault.Instruction, nil)) }},
+		addMember(u).inPalette(),
+		{name: "create a project", off: u.owns(), run: func() tea.Cmd { return u.push(newProjectName(u, projectCreate, "")) }},
+		{name: "show the keys that open this vault", off: u.owns(), run: func() tea.Cmd { return openSlots(u) }},
 	}
 	if u.cfg.ReadFile != nil {
 		out = append(out, binding{name: "preview a template file", run: func() tea.Cmd { return u.push(newTemplatePath()) }})
@@ -120,4 +125,25 @@ func (m *root) quit() tea.Cmd {
 func (m *root) leave() tea.Cmd {
 	m.quitting = true
 	return tea.Quit
+}
+
+// A follower is a section or a dialog that reads more of what is selected or
+// typed, whatever it was that did it.
+type follower interface {
+	follow(u *ui) tea.Cmd
+}
+
+// follow asks the open section and the dialog over it.
+func (m *root) follow() tea.Cmd {
+	if m.u.session == nil {
+		return nil
+	}
+	var cmds []tea.Cmd
+	if f, ok := m.sections[m.open].(follower); ok {
+		cmds = append(cmds, f.follow(m.u))
+	}
+	if f, ok := m.top().(follower); ok {
+		cmds = append(cmds, f.follow(m.u))
+	}
+	return tea.Batch(cmds...)
 }

@@ -30,6 +30,13 @@ var arrows = map[string][]string{
 	"keyring/slottest":  {"keyring", "keyring/secret"},
 	"resolver":          {"keyring/secret"},
 	"internal/importer": {"keyring/secret"},
+	"internal/leak":     {"keyring/secret"},
+	"internal/launch":   {"internal/launch/stage", "keyring/secret"},
+
+	// Whatever it imported, it would have to wait for: see its comment.
+	"internal/launch/stage": {},
+
+	"internal/apitool": {"resolver", "keyring/secret"},
 
 	// Each of these knows nothing of ours.
 	"internal/doctor":     {},
@@ -38,12 +45,21 @@ var arrows = map[string][]string{
 	"internal/atomicfile": {},
 	"internal/archtest":   {},
 	"internal/memscan":    {},
+	"internal/gitignore":  {},
 
 	"internal/prompt": {"keyring/secret", "internal/plain"},
 	"internal/audit":  {"keyring"}, // how a tuple is encoded before it is hashed
 
 	"internal/vault":     {"keyring", "keyring/secret", "store", "resolver", "internal/audit", "internal/plain"},
 	"internal/vaulttest": {"keyring", "keyring/secret", "store", "internal/vault"},
+
+	"internal/agent": {"keyring", "keyring/secret", "store", "internal/vault"},
+
+	// The server knows who comes in and nothing of what they do; guarded memory is for its own key.
+	"internal/bastion": {"keyring/secret"},
+
+	// An agent's requests reach a project through the gate alone, and leave through the tools that it keeps.
+	"internal/mcp": {"internal/vault", "internal/apitool", "internal/leak", "resolver", "keyring/secret", "internal/plain"},
 
 	// The interface sees the product's types and no key, no engine, no file.
 	"tui": {"internal/vault", "resolver", "keyring/secret", "internal/plain"},
@@ -52,37 +68,44 @@ var arrows = map[string][]string{
 	"internal/cli": {
 		"keyring", "keyring/secret", "store", "resolver", "tui",
 		"internal/vault", "internal/audit", "internal/plain", "internal/prompt", "internal/spool", "internal/atomicfile",
-		"internal/importer", "internal/doctor",
+		"internal/importer", "internal/doctor", "internal/gitignore", "internal/apitool", "internal/leak", "internal/mcp",
+		"internal/agent", "internal/launch", "internal/bastion",
 	},
 	"internal/mangen": {"internal/cli"},
 
 	// Not in the program: they try and measure what was built.
-	"internal/bench":          {"store"},
+	"internal/counts":         {},
+	"internal/bench":          {"store", "internal/vault", "keyring", "keyring/secret"},
 	"internal/bench/argon2id": {},
 	"internal/e2e":            {},
+	"internal/proof":          {"internal/prooftest"},
+	"internal/prooftest":      {},
+	"internal/trap":           {},
+	"internal/faults":         {},
 }
 
 // only is which packages outside of ours have one user, and who that is.
 var only = map[string][]string{
-	"github.com/awnumar/":           {"keyring/secret"},
-	"go.etcd.io/bbolt":              {"store"},
-	"github.com/spf13/cobra/doc":    {"internal/mangen"},
-	"github.com/spf13/":             {"internal/cli", "internal/mangen"},
-	"charm.land/":                   {"tui", "internal/cli"},
-	"filippo.io/age":                {"keyring", "keyring/slottest", "internal/vaulttest", "internal/cli", "internal/bench"},
-	"github.com/zalando/go-keyring": {"keyring"},
-	"go.yaml.in/yaml/":              {"internal/importer"},
-	"os/exec":                       {"internal/cli", "internal/bench"},
-	"net/http":                      {},
-	"math/rand":                     {"store"}, // spreads the attempts of processes that wait for a lock
-	"testing":                       {"store/storetest", "keyring/slottest", "internal/vaulttest"},
+	"github.com/awnumar/":              {"keyring/secret"},
+	"go.etcd.io/bbolt":                 {"store"},
+	"github.com/spf13/cobra/doc":       {"internal/mangen"},
+	"github.com/spf13/":                {"internal/cli", "internal/mangen"},
+	"charm.land/":                      {"tui", "internal/cli"},
+	"filippo.io/age":                   {"keyring", "keyring/slottest", "internal/vaulttest", "internal/cli", "internal/bench"},
+	"github.com/zalando/go-keyring":    {"keyring"},
+	"go.yaml.in/yaml/":                 {"internal/importer", "internal/apitool"},
+	"os/exec":                          {"internal/cli", "internal/bench", "internal/launch", "internal/proof", "internal/trap"},
+	"net/http":                         {"internal/apitool", "internal/mcp", "internal/bench"}, // mcp: names of codes and of kinds of body; bench: a server to call
+	"github.com/modelcontextprotocol/": {"internal/mcp"},
+	"math/rand":                        {"store"}, // spreads the attempts of processes that wait for a lock
+	"testing":                          {"store/storetest", "keyring/slottest", "internal/vaulttest", "internal/prooftest", "internal/counts"},
 }
 
 // never is what a package must not even reach through others, because its
 // promise would be empty.
 var never = map[string][]string{
 	"resolver": {"net/http", "os/exec"},
-	"":         {"testing", "github.com/spf13/cobra/doc", "net/http", "github.com/rogpeppe/go-internal/testscript"},
+	"":         {"testing", "github.com/spf13/cobra/doc", "github.com/rogpeppe/go-internal/testscript"},
 }
 
 type listed struct {

@@ -14,6 +14,9 @@ import (
 // hasTerminal tells whether somebody can be asked. It is no small question: a
 // terminal is opened for it, so the answer is kept.
 func (a *app) hasTerminal() bool {
+	if a.unattended {
+		return false
+	}
 	if a.asks == nil {
 		available := prompt.Available()
 		a.asks = &available

@@ -56,7 +56,10 @@ type app struct {
 	local    *localSettings // of the .tacenda file, once it was looked for
 	asks     *bool          // whether there is a terminal to ask on, once it was looked for
 
+	caller *caller // on a server: for whom this runs; nil for who started the process
+
 	inInterface bool // the terminal interface has the terminal: nothing else may write or ask there
+	unattended  bool // never ask: standard input and output are an agent's, and so may the terminal be
 }
 
 // A command is a row of the table: what help needs to know of it, and how to
@@ -89,15 +92,29 @@ func commands() []command {
 		{"import", "secrets", "Take over the secrets of a file", (*app).importCommand},
 		{"export", "secrets", "Write a template with every name", (*app).exportCommand},
 		{"project", "secrets", "List, create, rename, delete, duplicate and compare projects", (*app).projectCommand},
+		{"tool", "templates", "List, set, show and delete API tools", (*app).toolCommand},
+		{"call", "templates", "Call an API tool; its answer shows no value", (*app).callCommand},
+		{"instruction", "templates", "List, set, show and delete texts for agents", (*app).instructionCommand},
+		{"mcp", "templates", "Offer tools and instructions to an agent", (*app).mcpCommand},
 		{"resolve", "templates", "Replace the placeholders of a template by values", (*app).resolveCommand},
+		{"run", "templates", "Run a command with secrets in its environment", (*app).runCommand},
 		{"refs", "templates", "Show where placeholders are used", (*app).refsCommand},
 		{"check", "templates", "Find missing, misspelt, unused and expired secrets", (*app).checkCommand},
+		{"redact", "templates", "Replace every value in a stream by its placeholder", (*app).redactCommand},
+		{"scan", "templates", "Find values that leaked into files", (*app).scanCommand},
 		{"init", "vault", "Create a vault", (*app).initCommand},
 		{"key", "vault", "List, add, remove and rotate what opens the vault", (*app).keyCommand},
+		{"member", "vault", "List, add and remove people and machines", (*app).memberCommand},
+		{"grant", "vault", "Set what a member may do in a project", (*app).grantCommand},
+		{"revoke", "vault", "Take from a member what they were granted", (*app).revokeCommand},
 		{"backup", "vault", "Write a consistent encrypted copy", (*app).backupCommand},
 		{"restore", "vault", "Bring a backup back", (*app).restoreCommand},
 		{"verify", "vault", "Check every record", (*app).verifyCommand},
+		{"unlock", "vault", "Keep the vault open in the background", (*app).unlockCommand},
+		{"lock", "vault", "End what unlock began", (*app).lockCommand},
+		{"status", "vault", "Show the vault, the project and whether it is unlocked", (*app).statusCommand},
 		{"audit", "vault", "Show who changed what", (*app).auditCommand},
+		{"serve", "vault", "Serve the vault over SSH, for a bastion host", (*app).serveCommand},
 		{"doctor", "program", "Show what on this machine weakens the vault", (*app).doctorCommand},
 		{"demo", "program", "Try everything on a throw-away vault", (*app).demoCommand},
 		{"completion", "program", "Print a shell's completion script", (*app).completionCommand},
@@ -164,7 +181,14 @@ func newRoot(a *app, args []string) *cobra.Command {
 	root.SetHelpFunc(a.help)
 	a.globals.register(root.PersistentFlags())
 	a.resolveFlag(root, args)
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return a.globals.complete(a, c) }
+	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
+		if a.caller != nil {
+			if err := a.refuseRemote(c, args); err != nil {
+				return err
+			}
+		}
+		return a.globals.complete(a, c)
+	}
 	root.AddGroup(groups[:]...)
 	complete := len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
 	for _, row := range commands() {

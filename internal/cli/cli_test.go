@@ -42,10 +42,14 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setupScript,
 		Condition: func(cond string) (bool, error) {
-			if cond != "root" {
-				return false, errors.New("unknown condition " + cond)
+			switch cond {
+			case "root":
+				return os.Geteuid() == 0, nil
+			case "ssh":
+				_, err := exec.LookPath("ssh")
+				return err == nil, nil
 			}
-			return os.Geteuid() == 0, nil
+			return false, errors.New("unknown condition " + cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":     exitsWith,
@@ -55,7 +59,13 @@ func TestScripts(t *testing.T) {
 			"hold":      hold,
 			"size":      size,
 			"flip":      flip,
+			"flip-text": flipText,
 			"future":    future,
+			"api":       startAPI,
+			"agent-pid": agentPID,
+			"ssh-key":   sshKey,
+			"serve":     serveVault,
+			"serve-end": serveEnd,
 		},
 	})
 }
@@ -77,6 +87,11 @@ func setupScript(env *testscript.Env) error {
 	if err := os.WriteFile(filepath.Join(home, "key.txt"), []byte(id.String()+"\n"), 0o600); err != nil {
 		return err
 	}
+	runtime, err := agentDirectory(env)
+	if err != nil {
+		return err
+	}
+	env.Setenv("XDG_RUNTIME_DIR", runtime)
 	env.Setenv("HOME", home)
 	env.Setenv("RECIPIENT", id.Recipient().String())
 	env.Setenv("TZ", "UTC")
@@ -137,7 +152,7 @@ func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(path, args[3:]...)
 	cmd.Dir = ts.Getenv("WORK")
-	for _, name := range []string{"HOME", "PATH", "TZ", "LANG", "TERM", "NO_COLOR", "TACENDA_IDENTITY", "TACENDA_PASSPHRASE_FILE", "TACENDA_VAULT"} {
+	for _, name := range []string{"HOME", "PATH", "TZ", "LANG", "TERM", "NO_COLOR", "TACENDA_IDENTITY", "TACENDA_PASSPHRASE_FILE", "TACENDA_VAULT", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "KEY"} {
 		if v := ts.Getenv(name); v != "" {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}
@@ -219,6 +234,20 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 	// 10 project(16) prefix(8) kind(1) id(16), as docs/format.md draws it.
 	alter(ts, args[0], []byte{0x10}, func(key, value []byte) bool {
 		if len(key) != 42 || key[25] != 'v' {
+			return false
+		}
+		value[len(value)-1] ^= 1
+		return true
+	})
+}
+
+// flipText changes one byte of one sealed instruction in a vault.
+func flipText(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flip-text file")
+	}
+	alter(ts, args[0], []byte{0x10}, func(key, value []byte) bool {
+		if len(key) != 42 || key[25] != 'i' {
 			return false
 		}
 		value[len(value)-1] ^= 1

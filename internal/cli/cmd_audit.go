@@ -97,16 +97,29 @@ func (a *app) audit(ctx context.Context, f auditFlags) error {
 		return a.auditVerify(ctx, v, project, f.verify)
 	}
 	var events []vault.Event
-	for _, history := range []string{"", project} {
+	histories := []string{"", project}
+	if !v.Owner() {
+		histories = histories[1:] // the vault's own is the owners'
+	}
+	for _, history := range histories {
 		more, err := v.Events(ctx, history)
 		if err != nil {
 			return err
 		}
 		events = append(events, more...)
 	}
+	log, err := a.serverLog(v.ID())
+	if err != nil {
+		return err
+	}
+	used, err := log.events(v, project)
+	if err != nil {
+		return err
+	}
+	events = append(events, used...)
 	slices.SortStableFunc(events, func(x, y vault.Event) int { return x.Time.Compare(y.Time) })
 	events = slices.DeleteFunc(events, func(e vault.Event) bool {
-		return e.Time.Before(since) || f.secret != "" && (e.Project == "" || e.Object != f.secret)
+		return e.Time.Before(since) || f.secret != "" && (e.Project == "" || e.Object != f.secret && !(e.Action == audit.Used && e.Object == ""))
 	})
 	return a.printEvents(events)
 }
@@ -129,26 +142,32 @@ func (a *app) printEvents(events []vault.Event) error {
 		if project == "" {
 			project = "-"
 		}
-		t.add(localTime(e.Time), e.Actor, string(e.Action), e.Object, project, e.Origin)
+		t.add(localTime(e.Time), e.Actor, string(e.Action), shownObject(e), project, shownOrigin(e))
 	}
 	return a.draw(t)
 }
 
-// headSeparator joins the head of the project's history and that of the
-// vault's own into the one word that a user keeps.
+// headSeparator joins the head of the project's history, that of the vault's own
+// and on a server that of its log into the one word that a user keeps.
 const headSeparator = ","
+
+// noHead stands for the vault's own history in what a member keeps, who does not see it.
+const noHead = "-"
 
 // isHead tells whether text can be what --head printed: LENGTH:HASH of the
 // project's history and, joined to it, that of the vault's.
 func isHead(text string) bool {
-	of, own, both := strings.Cut(strings.TrimSpace(text), headSeparator)
+	parts := strings.Split(strings.TrimSpace(text), headSeparator)
 	one := func(head string) bool {
 		length, hash, _ := strings.Cut(head, ":")
 		_, err := strconv.ParseUint(length, 10, 64)
 		sum, bad := hex.DecodeString(hash)
 		return err == nil && bad == nil && len(sum) == sha256.Size
 	}
-	return one(of) && (!both || one(own))
+	if len(parts) == 3 && parts[1] == noHead {
+		parts = slices.Delete(parts, 1, 2)
+	}
+	return len(parts) <= 3 && !slices.ContainsFunc(parts, func(head string) bool { return !one(head) })
 }
 
 func (a *app) auditHead(ctx context.Context, v gate, project string) error {
@@ -156,11 +175,28 @@ func (a *app) auditHead(ctx context.Context, v gate, project string) error {
 	if err != nil {
 		return err
 	}
-	own, err := v.Head(ctx, "")
+	head := of
+	if v.Owner() {
+		own, err := v.Head(ctx, "")
+		if err != nil {
+			return err
+		}
+		head += headSeparator + own
+	}
+	log, err := a.serverLog(v.ID())
 	if err != nil {
 		return err
 	}
-	head := of + headSeparator + own
+	kept, err := log.head()
+	if err != nil {
+		return err
+	}
+	if kept != "" {
+		if !v.Owner() {
+			head += headSeparator + noHead
+		}
+		head += headSeparator + kept
+	}
 	if a.json {
 		return writeJSON(a.out, struct {
 			Project string `json:"project"`
@@ -172,12 +208,24 @@ func (a *app) auditHead(ctx context.Context, v gate, project string) error {
 }
 
 func (a *app) auditVerify(ctx context.Context, v gate, project, head string) error {
-	var of, own string
+	var of, own, kept string
 	if head != verifyOnly {
-		of, own, _ = strings.Cut(strings.TrimSpace(head), headSeparator)
+		parts := append(strings.Split(strings.TrimSpace(head), headSeparator), "", "")
+		of, own, kept = parts[0], strings.TrimPrefix(parts[1], noHead), parts[2]
+	}
+	log, err := a.serverLog(v.ID())
+	if err != nil {
+		return err
+	}
+	if err := log.check(kept); err != nil {
+		return err
 	}
 	if err := v.VerifyHistory(ctx, project, of); err != nil {
 		return err
+	}
+	if !v.Owner() {
+		a.note("the history of project " + project + " is unbroken; the vault's own is for its owners")
+		return nil
 	}
 	if err := v.VerifyHistory(ctx, "", own); err != nil {
 		return err

@@ -156,6 +156,7 @@ func (a *app) restore(ctx context.Context, path string, yes bool) error {
 	if err := backup.Restored(a.stateDir()); err != nil {
 		return err
 	}
+	a.rememberPlace(at, backup.ID()) // whatever was there before
 	p.end()
 	a.note(fmt.Sprintf("restored %s from %s, under new keys", at.path, path))
 	a.note("a copy of the vault at another place is refused on this machine from now on, unless --accept-rollback is given")

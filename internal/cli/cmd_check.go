@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tacenda/internal/plain"
+	"tacenda/internal/vault"
 	"tacenda/resolver"
 )
 
@@ -31,23 +31,25 @@ var findingKinds = [...]struct{ kind, text string }{
 	{findExpired, "A secret should have been replaced by now."},
 }
 
-// A finding is one thing that check found. One that is no place in a file has
-// neither file nor line.
+// A finding is one thing that check found. One that stands nowhere has neither
+// source nor line.
 type finding struct {
 	Kind   string `json:"kind"`
-	Name   string `json:"name"` // of the secret, "" for a near miss
-	File   string `json:"file"`
-	Line   int    `json:"line"`
-	Column int    `json:"column"`
-	Text   string `json:"text"` // what stands there
+	Name   string `json:"name"`   // of the secret, "" for a near miss
+	Source string `json:"source"` // tool, instruction or file
+	File   string `json:"file"`   // its path, or the name of the tool or instruction
+	Line   int    `json:"line"`   // from 1
+	Column int    `json:"column"` // from 1, in bytes
+	Text   string `json:"text"`   // what stands there
 	Why    string `json:"why"`
 }
 
 func (f finding) String() string {
-	if f.File == "" {
+	if f.Source == "" {
 		return fmt.Sprintf("%s: %s: %s", f.Kind, f.Name, f.Why)
 	}
-	return fmt.Sprintf("%s:%d:%d: %s: %s: %s", plain.String(f.File), f.Line, f.Column, f.Kind, plain.String(f.Text), plain.String(f.Why))
+	at := useJSON{f.Source, f.File, fmt.Sprintf("%d:%d", f.Line, f.Column)}
+	return fmt.Sprintf("%s: %s: %s: %s", at, f.Kind, plain.String(f.Text), plain.String(f.Why))
 }
 
 func (a *app) checkCommand() *cobra.Command {
@@ -55,10 +57,11 @@ func (a *app) checkCommand() *cobra.Command {
 	var skip []string
 	c := &cobra.Command{
 		Use: "check [PATH|-...]",
-		Long: `Compare templates with the project, without opening a value: placeholders that
-name no secret, near misses that pass through unchanged, secrets that nothing
-uses, and secrets that have expired. A PATH that is a directory stands for the
-text files below it; without one it is the working directory.
+		Long: `Compare templates, tools and instructions with the project, without opening a
+value: placeholders that name no secret, near misses that pass through
+unchanged, secrets that nothing uses, and secrets that have expired. A PATH
+that is a directory stands for the text files below it; without one it is the
+working directory.
 
 Exit codes: 0 nothing found; 5 no such file; 11 something was found.`,
 		Example: "  tacenda check deploy/\n  tacenda check app.tmpl --skip unused\n  tacenda check --sarif > tacenda.sarif",
@@ -81,20 +84,24 @@ func (a *app) check(ctx context.Context, paths []string, sarif bool, skip []stri
 			return usagef("--skip %q: missing, near-miss, unused or expired", kind)
 		}
 	}
-	if len(paths) == 0 {
+	if len(paths) == 0 && a.caller == nil {
 		paths = []string{"."}
 	}
 	if err := a.claimPaths(paths); err != nil {
 		return err
 	}
-	found, err := a.findings(ctx, paths)
+	project, err := a.projectName()
+	if err != nil {
+		return err
+	}
+	found, err := a.findings(ctx, project, paths)
 	if err != nil {
 		return err
 	}
 	found = slices.DeleteFunc(found, func(f finding) bool { return slices.Contains(skip, f.Kind) })
 	switch {
 	case sarif:
-		err = writeSARIF(a.out, found)
+		err = writeSARIF(a.out, project, found)
 	case a.json:
 		err = writeJSONList(a.out, found)
 	default:
@@ -110,58 +117,110 @@ func (a *app) check(ctx context.Context, paths []string, sarif bool, skip []stri
 	return err
 }
 
-// findings compares the files with the project: first what is in the files, in
-// their order, then what the project has and nothing uses.
-func (a *app) findings(ctx context.Context, paths []string) ([]finding, error) {
-	project, err := a.projectName()
-	if err != nil {
-		return nil, err
-	}
+// findings compares tools, instructions and files with the project: first what
+// stands in them, in their order, then what the project has and nothing uses.
+func (a *app) findings(ctx context.Context, project string, paths []string) ([]finding, error) {
 	v, err := a.openVault(ctx, forReading)
 	if err != nil {
 		return nil, err
 	}
 	defer v.Close()
-	secrets, err := v.Secrets(ctx, project)
+	l, err := newLint(ctx, v, project, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	used, err := v.References(ctx, project)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	inUse := map[string]bool{}
-	for _, s := range secrets {
-		names = append(names, s.Name)
-		inUse[s.Name] = len(used[s.Name]) > 0
-	}
-	known := func(name string) bool { _, ok := slices.BinarySearch(names, name); return ok }
-	var found []finding
-	err = a.walkTemplates(ctx, paths, known, func(file string, o resolver.Occurrence) error {
-		if o.Name != "" && known(o.Name) {
-			inUse[o.Name] = true
-		} else if o.Name != "" {
-			found = append(found, finding{findMissing, o.Name, file, o.Line, o.Column, o.Text, missingWhy(project, o.Name, names)})
+	for _, k := range [...]vault.TextKind{vault.Tool, vault.Instruction} {
+		texts, err := v.Texts(ctx, project, k)
+		if err != nil {
+			return nil, err
 		}
-		if o.Why != "" {
-			found = append(found, finding{findNear, "", file, o.Line, o.Column, o.Text, o.Why})
+		for _, t := range texts {
+			if err := l.text(t); err != nil {
+				return nil, err
+			}
 		}
+	}
+	err = a.walkTemplates(ctx, paths, l.known, func(file string, o resolver.Occurrence) error {
+		l.occurrence("file", file, o)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	return l.end(), nil
+}
+
+// A lint is what check knows of the project, and what it has found.
+type lint struct {
+	project string
+	secrets []vault.Secret
+	names   []string // of the secrets, sorted
+	expired map[string]string
+	used    map[string]bool
+	found   []finding
+}
+
+func newLint(ctx context.Context, v gate, project string, now time.Time) (*lint, error) {
+	secrets, err := v.Secrets(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	l := &lint{project: project, secrets: secrets, expired: map[string]string{}, used: map[string]bool{}}
 	for _, s := range secrets {
-		if !inUse[s.Name] {
-			found = append(found, finding{Kind: findUnused, Name: s.Name, Why: "no tool, no instruction and none of the files uses it"})
-		}
+		l.names = append(l.names, s.Name)
 		if s.Expired(now) {
-			found = append(found, finding{Kind: findExpired, Name: s.Name, Why: "since " + s.Expires.UTC().Format(time.DateOnly)})
+			l.expired[s.Name] = "since " + s.Expires.UTC().Format(time.DateOnly)
 		}
 	}
-	return found, nil
+	return l, nil
+}
+
+func (l *lint) known(name string) bool {
+	_, ok := slices.BinarySearch(l.names, name)
+	return ok
+}
+
+// text looks at a tool or an instruction.
+func (l *lint) text(t vault.Text) error {
+	o := resolver.Options{File: t.Kind.String() + " " + t.Name, Known: l.known}
+	return resolver.Walk(strings.NewReader(t.Text), o, func(o resolver.Occurrence) error {
+		l.occurrence(t.Kind.String(), t.Name, o)
+		return nil
+	})
+}
+
+// occurrence looks at one placeholder or near miss.
+func (l *lint) occurrence(source, file string, o resolver.Occurrence) {
+	add := func(kind, name, why string) {
+		l.found = append(l.found, finding{kind, name, source, file, o.Line, o.Column, o.Text, why})
+	}
+	switch {
+	case o.Name == "":
+	case !l.known(o.Name):
+		add(findMissing, o.Name, missingWhy(l.project, o.Name, l.names))
+	default:
+		l.used[o.Name] = true
+		if why := l.expired[o.Name]; why != "" {
+			add(findExpired, o.Name, why)
+		}
+	}
+	if o.Why != "" {
+		add(findNear, "", o.Why)
+	}
+}
+
+// end adds what stands nowhere.
+func (l *lint) end() []finding {
+	for _, s := range l.secrets {
+		if l.used[s.Name] {
+			continue
+		}
+		l.found = append(l.found, finding{Kind: findUnused, Name: s.Name, Why: "no tool, no instruction and none of the files uses it"})
+		if why := l.expired[s.Name]; why != "" {
+			l.found = append(l.found, finding{Kind: findExpired, Name: s.Name, Why: why})
+		}
+	}
+	return l.found
 }
 
 func missingWhy(project, name string, names []string) string {
@@ -170,43 +229,4 @@ func missingWhy(project, name string, names []string) string {
 		why += fmt.Sprintf(", did you mean {{%s}}?", near)
 	}
 	return why
-}
-
-// sarifLevel is how a code scanner shows a finding.
-func sarifLevel(kind string) string {
-	switch kind {
-	case findMissing:
-		return "error"
-	case findUnused:
-		return "note"
-	}
-	return "warning"
-}
-
-// writeSARIF writes findings as SARIF 2.1.0 (OASIS), the exchange format of
-// code scanners.
-func writeSARIF(w io.Writer, found []finding) error {
-	type m = map[string]any
-	rules := []m{}
-	for _, k := range findingKinds {
-		rules = append(rules, m{"id": k.kind, "shortDescription": m{"text": k.text}, "defaultConfiguration": m{"level": sarifLevel(k.kind)}})
-	}
-	results := []m{}
-	for _, f := range found {
-		message := fmt.Sprintf("%s: %s", cmp.Or(f.Text, f.Name), f.Why)
-		result := m{"ruleId": f.Kind, "level": sarifLevel(f.Kind), "message": m{"text": message}}
-		if f.File != "" {
-			result["locations"] = []m{{"physicalLocation": m{
-				"artifactLocation": m{"uri": fileURI(f.File)},
-				"region":           m{"startLine": f.Line, "startColumn": f.Column},
-			}}}
-		}
-		results = append(results, result)
-	}
-	driver := m{"name": "tacenda", "version": versionInfo().Version, "rules": rules}
-	return writeJSON(w, m{
-		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-		"version": "2.1.0",
-		"runs":    []m{{"tool": m{"driver": driver}, "results": results}},
-	})
 }

@@ -120,7 +120,11 @@ func (d *demo) fill(ctx context.Context) error {
 		return []*keyring.Slot{s}, err
 	}
 	v, err := vault.Create(ctx, func(fill func(store.Tx) error) (store.Engine, error) {
-		return store.CreateBolt(ctx, d.path("vault.db"), child.boltOptions(forChange), fill)
+		e, err := store.CreateBolt(ctx, d.path("vault.db"), child.boltOptions(forChange), fill)
+		if err != nil {
+			return nil, err // and no engine: a nil of its type would not be nil here
+		}
+		return e, nil
 	}, slots, demoProject, child.vaultOptions())
 	if err != nil {
 		return err
@@ -141,6 +145,12 @@ func (d *demo) fill(ctx context.Context) error {
 	if _, err := v.ImportSecrets(ctx, demoProject, drafts, vault.ImportStrict); err != nil {
 		return err
 	}
+	if _, err := v.SetText(ctx, demoProject, vault.Tool, "latest-release", demoTool, 0); err != nil {
+		return err
+	}
+	if _, err := v.SetText(ctx, demoProject, vault.Instruction, "sandbox-orders", demoInstruction, 0); err != nil {
+		return err
+	}
 	return os.WriteFile(d.path("config.yaml.tmpl"), []byte(demoTemplate), 0o600)
 }
 
@@ -150,6 +160,31 @@ const demoTemplate = `payments:
 database: "postgres://shop:{{DATABASE_PASSWORD|url}}@db.internal:5432/shop"
 deploy:
   token: {{DEPLOY_TOKEN}}
+`
+
+const demoTool = `description: Reads the latest release of a repository
+method: GET
+url: https://api.github.com/repos/${owner}/${repo}/releases/latest
+headers:
+  Accept: application/vnd.github+json
+  Authorization: Bearer {{GITHUB_TOKEN}}
+params:
+  - name: owner
+    description: whose repository it is
+    type: string
+    required: true
+  - name: repo
+    type: string
+    required: true
+`
+
+const demoInstruction = `# Orders in the sandbox
+
+You help with the shop's orders. When you try something out, use the customer
+{{SANDBOX_CUSTOMER}} and never another one.
+
+To learn what was released last, call the tool latest-release. You are not given
+its token, and need none.
 `
 
 // demoSecrets are keys of the shapes that services give out. They are drawn anew

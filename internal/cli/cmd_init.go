@@ -70,7 +70,7 @@ func (a *app) init(ctx context.Context, recipients []string) error {
 	if a.guard.Warning != "" {
 		a.warn(a.guard.Warning)
 	}
-	v, err := a.createVault(ctx, at.path, pass, recipients, project)
+	v, err := a.createVault(ctx, at, pass, recipients, project)
 	if err != nil {
 		return err
 	}
@@ -85,14 +85,18 @@ func (a *app) init(ctx context.Context, recipients []string) error {
 
 // createVault makes a vault that opens with pass, when there is one, and with
 // the keys of the recipients.
-func (a *app) createVault(ctx context.Context, path string, pass *secret.Bytes, recipients []string, project string) (*vault.Vault, error) {
-	return vault.Create(ctx, func(fill func(store.Tx) error) (store.Engine, error) {
-		engine, err := store.CreateBolt(ctx, path, a.boltOptions(forChange), fill)
+func (a *app) createVault(ctx context.Context, at place, pass *secret.Bytes, recipients []string, project string) (*vault.Vault, error) {
+	v, err := vault.Create(ctx, func(fill func(store.Tx) error) (store.Engine, error) {
+		engine, err := store.CreateBolt(ctx, at.path, a.boltOptions(forChange), fill)
 		if err != nil {
 			return nil, err // not engine, which would be a nil that is no nil
 		}
 		return engine, nil
 	}, a.firstSlots(pass, recipients), project, a.vaultOptions())
+	if err == nil {
+		a.rememberPlace(at, v.ID()) // whatever was there before
+	}
+	return v, err
 }
 
 // refuseExisting says early that there is something at the place of the vault,

@@ -147,7 +147,7 @@ func (a *app) projectDelete(ctx context.Context, v gate, name string, yes bool) 
 			if p.Name != name {
 				continue
 			}
-			ok, err := a.confirm(ctx, fmt.Sprintf("Delete project %s with %d secrets? This cannot be undone.", name, p.Secrets))
+			ok, err := a.confirm(ctx, fmt.Sprintf("Delete project %s with %s? This cannot be undone.", name, holds(p)))
 			if err != nil {
 				return err
 			}
@@ -161,6 +161,18 @@ func (a *app) projectDelete(ctx context.Context, v gate, name string, yes bool) 
 	}
 	a.note("deleted project " + name)
 	return nil
+}
+
+// holds says what goes when a project goes.
+func holds(p vault.Project) string {
+	text := number(p.Secrets, "secret")
+	if p.Tools > 0 {
+		text += ", " + number(p.Tools, "tool")
+	}
+	if p.Instructions > 0 {
+		text += ", " + number(p.Instructions, "instruction")
+	}
+	return text
 }
 
 // changeProjects checks the names, opens the vault, makes the change and says

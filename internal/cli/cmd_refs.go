@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tacenda/internal/plain"
 	"tacenda/internal/vault"
 	"tacenda/resolver"
 )
@@ -45,7 +45,7 @@ func (a *app) refs(ctx context.Context, args []string) error {
 	if len(args) > 0 && vault.CheckSecretName(args[0]) == nil {
 		name, args = args[0], args[1:]
 	}
-	if len(args) == 0 {
+	if len(args) == 0 && a.caller == nil {
 		args = []string{"."}
 	}
 	if err := a.claimPaths(args); err != nil {
@@ -65,16 +65,13 @@ func (a *app) refs(ctx context.Context, args []string) error {
 		return err
 	}
 	refs := []refJSON{}
-	for secret, places := range used {
-		for _, r := range places {
+	for _, secret := range slices.Sorted(maps.Keys(used)) {
+		for _, r := range used[secret] {
 			if name == "" || secret == name {
-				refs = append(refs, refJSON{secret, useJSON{r.Kind, r.Name, r.Where}})
+				refs = append(refs, refJSON{secret, toUseJSON(r)})
 			}
 		}
 	}
-	slices.SortFunc(refs, func(x, y refJSON) int {
-		return strings.Compare(x.Secret+"\x00"+x.Kind+"\x00"+x.Name, y.Secret+"\x00"+y.Kind+"\x00"+y.Name)
-	})
 	err = a.walkTemplates(ctx, args, nil, func(file string, o resolver.Occurrence) error {
 		if o.Name != "" && (name == "" || o.Name == name) {
 			refs = append(refs, refJSON{o.Name, useJSON{"file", file, fmt.Sprintf("%d:%d", o.Line, o.Column)}})
@@ -93,12 +90,7 @@ func (a *app) printRefs(refs []refJSON) error {
 	}
 	var b strings.Builder
 	for _, r := range refs {
-		switch r.Kind {
-		case "file":
-			fmt.Fprintf(&b, "%s:%s: %s\n", plain.String(r.Name), r.Where, r.Secret)
-		default:
-			fmt.Fprintf(&b, "%s %s, %s: %s\n", r.Kind, plain.String(r.Name), plain.String(r.Where), r.Secret)
-		}
+		fmt.Fprintf(&b, "%s: %s\n", r.useJSON, r.Secret)
 	}
 	if len(refs) == 0 {
 		a.note("no placeholder found")
@@ -131,8 +123,17 @@ func (a *app) walkTemplates(ctx context.Context, paths []string, known func(stri
 		return a.walkFile(ctx, path, all, resolver.Options{File: path, Known: known}, func(o resolver.Occurrence) error { return fn(path, o) })
 	}
 	for _, path := range paths {
+		if isStdin(path) {
+			if err := one(path, true); err != nil {
+				return err
+			}
+			continue
+		}
+		if a.caller != nil {
+			return usagef("only - is available here, which is your standard input")
+		}
 		info, err := os.Stat(path)
-		if isStdin(path) || err != nil || !info.IsDir() {
+		if err != nil || !info.IsDir() {
 			if err := one(path, true); err != nil {
 				return err
 			}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +28,8 @@ type resolveFlags struct {
 	preview bool
 	reveal  bool
 	mode    string
+
+	instruction string
 }
 
 func (f *resolveFlags) register(c *cobra.Command) {
@@ -38,7 +39,8 @@ func (f *resolveFlags) register(c *cobra.Command) {
 	fl.StringVarP(&f.text, "expression", "e", "", "resolve `TEXT` instead of a file")
 	fl.BoolVar(&f.follow, "follow", false, "write through a symbolic link")
 	fl.StringVar(&f.escape, "escape", "", "`FILTER` for placeholders without one: json, sh, url, xml or base64")
-	fl.BoolVar(&f.strict, "strict", false, "near misses and expired secrets are errors")
+	fl.StringVar(&f.instruction, "instruction", "", "resolve the instruction `NAME` for a model, instead of a file")
+	fl.BoolVar(&f.strict, "strict", false, "near misses, expired secrets and, for a model, unsafe ones are errors")
 	fl.BoolVar(&f.preview, "preview", false, "hints in place of values; nothing is decrypted")
 	fl.BoolVar(&f.reveal, "reveal", false, "write values to a terminal")
 	fl.StringVar(&f.mode, "mode", "", "permissions of what is written, in `OCTAL` (default 0600)")
@@ -77,12 +79,18 @@ All or nothing: when a name is missing nothing is written, and every place is
 listed. A file is written with mode 0600 and replaced as a whole. A terminal
 gets hints in place of values (exit 7), unless --reveal.
 
+With --instruction the text is one that the project keeps, and a model will read
+what comes out: a WARNING names each secret that is not marked safe for the
+model (tacenda edit NAME --llm-safe), and --strict refuses them.
+
 Exit codes: 2 wrong options; 3 the vault did not open; 4 no permission; 5 no
-such template, project or directory; 7 a name is missing or misfits.`,
+such template, instruction, project or directory; 7 a name is missing or
+misfits.`,
 		Example: `  tacenda resolve config.tmpl -o config.yaml
   tacenda resolve - < request.tmpl | curl -H @- https://api.example.com/
   tacenda resolve -e 'postgres://app:{{DB_PASSWORD|url}}@db/app' | psql
-  tacenda resolve deploy/*.tmpl --out-dir /run/app`,
+  tacenda resolve deploy/*.tmpl --out-dir /run/app
+  tacenda resolve --instruction billing-runbook --strict | agent`,
 		RunE: func(c *cobra.Command, args []string) error { return a.resolve(c, args, &f) },
 	}
 	f.register(c)
@@ -93,13 +101,12 @@ such template, project or directory; 7 a name is missing or misfits.`,
 func (f *resolveFlags) check(a *app, c *cobra.Command, files []string) (mode fs.FileMode, escape resolver.Filter, err error) {
 	given := c.Flags().Changed
 	toFile := f.out != "" && f.out != "-" || f.outDir != ""
+	if err := f.checkText(given, files); err != nil {
+		return 0, 0, err
+	}
 	switch {
 	case given("output") && f.out == "", given("out-dir") && f.outDir == "":
 		err = usagef("-o and --out-dir must not be empty")
-	case given("expression") && len(files) > 0:
-		err = usagef("-e TEXT takes the place of FILE")
-	case !given("expression") && len(files) == 0:
-		err = usagef("resolve needs a FILE, - for standard input, or -e TEXT")
 	case f.out != "" && f.outDir != "":
 		err = usagef("-o and --out-dir exclude each other")
 	case len(files) > 1 && f.outDir == "":
@@ -140,6 +147,23 @@ func (f *resolveFlags) check(a *app, c *cobra.Command, files []string) (mode fs.
 	return mode, escape, nil
 }
 
+// checkText refuses more than one way of saying what to resolve, and none.
+func (f *resolveFlags) checkText(given func(option string) bool, files []string) error {
+	switch text, kept := given("expression"), given("instruction"); {
+	case kept && (text || f.outDir != ""):
+		return usagef("--instruction goes with neither -e nor --out-dir")
+	case kept && len(files) > 0:
+		return usagef("--instruction NAME takes the place of FILE")
+	case kept:
+		return vault.CheckName(vault.Instruction.String(), f.instruction)
+	case text && len(files) > 0:
+		return usagef("-e TEXT takes the place of FILE")
+	case !text && len(files) == 0:
+		return usagef("resolve needs a FILE, - for standard input, -e TEXT or --instruction NAME")
+	}
+	return nil
+}
+
 // A source is one template: where its bytes are, what messages call it, and
 // what scanning it found.
 type source struct {
@@ -157,21 +181,14 @@ func (a *app) resolve(c *cobra.Command, files []string, f *resolveFlags) error {
 	}
 	toTerminal := f.out == "" && f.outDir == "" && a.out.terminal()
 	refused := toTerminal && !f.reveal && !f.preview
-	var sources []*source
+	sources, err := a.openTemplates(c, files, f)
 	defer func() {
 		for _, s := range sources {
 			_ = s.close()
 		}
 	}()
-	if c.Flags().Changed("expression") {
-		sources = []*source{{name: "-e", input: strings.NewReader(f.text), close: func() error { return nil }}}
-	}
-	for _, file := range files {
-		s, err := a.openTemplate(c.Context(), file)
-		if err != nil {
-			return err
-		}
-		sources = append(sources, s)
+	if err != nil {
+		return err
 	}
 	targets, err := f.targets(files)
 	if err != nil {
@@ -192,7 +209,15 @@ func (a *app) resolve(c *cobra.Command, files []string, f *resolveFlags) error {
 		return err
 	}
 	defer v.Close()
-	r := &resolving{a: a, v: v, project: project, sources: sources, flags: f, escape: escape, mode: mode, targets: targets}
+	forModel := c.Flags().Changed("instruction")
+	if forModel {
+		t, err := v.Text(c.Context(), project, vault.Instruction, f.instruction)
+		if err != nil {
+			return err
+		}
+		sources = []*source{textSource("instruction "+t.Name, t.Text)}
+	}
+	r := &resolving{a: a, v: v, project: project, sources: sources, flags: f, escape: escape, mode: mode, targets: targets, forModel: forModel}
 	if err := r.scan(c.Context()); err != nil {
 		return err
 	}
@@ -204,6 +229,27 @@ func (a *app) resolve(c *cobra.Command, files []string, f *resolveFlags) error {
 		return err
 	}
 	return r.write(c.Context())
+}
+
+// openTemplates opens what the arguments name. The caller closes what it
+// returns, also beside an error.
+func (a *app) openTemplates(c *cobra.Command, files []string, f *resolveFlags) ([]*source, error) {
+	if c.Flags().Changed("expression") {
+		return []*source{textSource("-e", f.text)}, nil
+	}
+	var sources []*source
+	for _, file := range files {
+		s, err := a.openTemplate(c.Context(), file)
+		if err != nil {
+			return sources, err
+		}
+		sources = append(sources, s)
+	}
+	return sources, nil
+}
+
+func textSource(name, text string) *source {
+	return &source{name: name, input: strings.NewReader(text), close: func() error { return nil }}
 }
 
 // openTemplate opens a template so that it can be read twice: a regular file
@@ -222,7 +268,7 @@ func (a *app) openTemplate(ctx context.Context, path string) (*source, error) {
 		return &source{name: name, file: info, input: in.file, close: in.Close}, nil
 	}
 	defer in.Close()
-	s, err := spool.New(in)
+	s, err := spool.New(a.bounded(in))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -239,9 +285,12 @@ type resolving struct {
 	escape  resolver.Filter
 	mode    fs.FileMode
 	targets []string
-	names   []string // that the templates use, each once
-	have    []string // of the project; loaded when a message needs them
-	loaded  bool
+
+	forModel bool // a model will read what comes out
+
+	names  []string // that the templates use, each once
+	have   []string // of the project; loaded when a message needs them
+	loaded bool
 }
 
 // scan finds the placeholders of every template and what looks like one.
@@ -335,20 +384,4 @@ func (a *app) problems(p resolver.Problems, note bool) {
 	if more := p.Total - len(p.First); more > 0 {
 		say(fmt.Sprintf("and %d more", more))
 	}
-}
-
-// expired warns of every secret in use that should have been replaced.
-func (r *resolving) expired(secrets []vault.Secret) error {
-	now := time.Now()
-	var names []string
-	for _, s := range secrets {
-		if s.Expired(now) {
-			names = append(names, s.Name)
-			r.a.warn(fmt.Sprintf("%s expired on %s", s.Name, s.Expires.UTC().Format(time.DateOnly)))
-		}
-	}
-	if len(names) > 0 && r.flags.strict {
-		return hinted(failf(exitUnresolved, "resolving: expired: %s", strings.Join(names, ", ")), "replace the value with tacenda edit")
-	}
-	return nil
 }

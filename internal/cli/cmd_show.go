@@ -16,9 +16,22 @@ import (
 
 // useJSON is one place where a secret is used.
 type useJSON struct {
-	Kind  string `json:"kind"`
+	Kind  string `json:"kind"` // tool, instruction or file
 	Name  string `json:"name"`
-	Where string `json:"where"`
+	Where string `json:"where"` // line:column, from 1
+}
+
+func toUseJSON(r vault.Reference) useJSON {
+	return useJSON{r.Kind, r.Name, fmt.Sprintf("%d:%d", r.Line, r.Column)}
+}
+
+// String is "tool charge:3:26", or for a file as compilers write it.
+func (u useJSON) String() string {
+	place := plain.String(u.Name) + ":" + u.Where
+	if u.Kind == "file" {
+		return place
+	}
+	return u.Kind + " " + place
 }
 
 func (a *app) showCommand() *cobra.Command {
@@ -60,7 +73,7 @@ func (a *app) show(ctx context.Context, name string) error {
 	}
 	uses := []useJSON{}
 	for _, r := range used[name] {
-		uses = append(uses, useJSON{r.Kind, r.Name, r.Where})
+		uses = append(uses, toUseJSON(r))
 	}
 	return writeJSON(a.out, struct {
 		secretJSON
@@ -106,7 +119,7 @@ func (a *app) printSecret(s vault.Secret, used []vault.Reference) error {
 		field("used by", "no tool, no instruction")
 	}
 	for _, r := range used {
-		field("used by", fmt.Sprintf("%s %s, %s", r.Kind, r.Name, r.Where))
+		field("used by", toUseJSON(r).String())
 	}
 	_, err := io.WriteString(a.out, b.String())
 	return err

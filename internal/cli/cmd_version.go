@@ -3,8 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"net/url"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -64,13 +62,4 @@ func (a *app) versionCommand() *cobra.Command {
 	}
 	a.jsonFlag(c)
 	return c
-}
-
-// fileURI is a path as SARIF wants it: relative ones stay relative.
-func fileURI(path string) string {
-	u := url.URL{Path: filepath.ToSlash(path)}
-	if filepath.IsAbs(path) {
-		u.Scheme = "file"
-	}
-	return strings.TrimPrefix(u.String(), "./")
 }

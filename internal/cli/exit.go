@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"tacenda/internal/apitool"
 	"tacenda/internal/vault"
 	"tacenda/keyring"
 	"tacenda/store"
@@ -56,6 +57,9 @@ var exits = [...]struct {
 	{keyring.ErrDamagedSlot, exitDamaged, "tacenda verify lists what is wrong; tacenda restore brings a backup back"},
 	{vault.ErrLocked, exitLocked, ""},
 	{vault.ErrDenied, exitDenied, ""},
+	{apitool.ErrHost, exitDenied, "tacenda edit NAME --allow-host HOST changes where a secret may go"},
+	{apitool.ErrUnresolved, exitUnresolved, "look at the value with care for its end: tacenda edit NAME --value-file FILE replaces it"},
+	{apitool.ErrArgument, exitUsage, "tacenda tool show TOOL shows its params"},
 	{vault.ErrConflict, exitBusy, "look at it again and repeat the change"},
 	{vault.ErrInvalid, exitUsage, ""},
 	{vault.ErrExists, exitExists, ""},
@@ -69,6 +73,12 @@ var exits = [...]struct {
 // errFindings ends a command that did its work and has something to report:
 // exit 11 without an error line, because the findings are the output.
 var errFindings = errors.New("findings")
+
+// A commandExit is the code of the command that run ran: the program ends as it
+// did, without a word.
+type commandExit exitCode //nolint:errname // it is how run ends, and no failure
+
+func (c commandExit) Error() string { return fmt.Sprintf("the command ended with %d", int(c)) }
 
 // A failure is an error that brings its own code or hint, where the ones of
 // the table would not do.

@@ -59,10 +59,21 @@ type place struct {
 	path string
 	from string // a flag, a variable, the path of a .tacenda file, or "" for the default
 	file bool   // from is a .tacenda file
+
+	remote *sshPlace // behind a server: path is the whole of WHERE, and there is no file
 }
 
-// vaultPlace finds the vault: flag or variable, .tacenda, the default.
+// vaultPlace finds the vault's file, for what works on nothing else.
 func (a *app) vaultPlace() (place, error) {
+	at, err := a.vaultWhere()
+	if err == nil && at.remote != nil {
+		err = errNeedsFile(at)
+	}
+	return at, err
+}
+
+// vaultWhere finds the vault: flag or variable, .tacenda, the default.
+func (a *app) vaultWhere() (place, error) {
 	where, from := a.globals.vault, a.globals.vaultFrom
 	if where == "" {
 		local, err := a.localSettings()
@@ -70,14 +81,14 @@ func (a *app) vaultPlace() (place, error) {
 			return place{}, err
 		}
 		if local.Vault != "" {
-			path, err := localPath(local.Vault)
+			remote, path, err := splitPlace(local.Vault)
 			if err != nil {
 				return place{}, fmt.Errorf("%s: vault: %w", local.path, err)
 			}
-			if !filepath.IsAbs(path) {
+			if remote == nil && !filepath.IsAbs(path) {
 				path = filepath.Join(filepath.Dir(local.path), path)
 			}
-			return place{path: path, from: local.path, file: true}, nil
+			return place{path: path, from: local.path, file: true, remote: remote}, nil
 		}
 		dir, err := a.xdg("XDG_DATA_HOME", ".local/share")
 		if err != nil {
@@ -85,19 +96,22 @@ func (a *app) vaultPlace() (place, error) {
 		}
 		return place{path: filepath.Join(dir, "tacenda", "vault.db")}, nil
 	}
-	path, err := localPath(where)
+	remote, path, err := splitPlace(where)
 	if err != nil {
 		return place{}, fmt.Errorf("%s: %w", from, err)
 	}
-	return place{path: path, from: from}, nil
+	return place{path: path, from: from, remote: remote}, nil
 }
 
-// localPath refuses the places that this program does not reach.
-func localPath(where string) (string, error) {
-	if scheme, _, ok := strings.Cut(where, "://"); ok {
-		return "", usagef("this tacenda opens files, not %s:// vaults", scheme)
+// splitPlace tells a file from a server, and refuses the places that this
+// program does not reach.
+func splitPlace(where string) (remote *sshPlace, path string, err error) {
+	scheme, _, ok := strings.Cut(where, "://")
+	if ok && scheme+"://" != sshScheme {
+		return nil, "", usagef("this tacenda opens files and ssh:// places, not %s:// vaults", scheme)
 	}
-	return where, nil
+	remote, err = parseSSH(where)
+	return remote, where, err
 }
 
 // projectName finds the project, and says once when a .tacenda file chose it:

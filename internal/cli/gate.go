@@ -41,4 +41,11 @@ type gate interface {
 	VerifyHistory(ctx context.Context, project, head string) error
 	Slots(ctx context.Context) ([]vault.SlotInfo, error)
 	Stamp(ctx context.Context, project string) (uint64, error)
+
+	Owner() bool
+	Members(ctx context.Context) ([]vault.Member, error)
+	AddMember(ctx context.Context, name, recipient string) (vault.Member, error)
+	RemoveMember(ctx context.Context, name string, progress func(done, total int)) (map[string][]string, error)
+	Grant(ctx context.Context, member, project string, p vault.Permission, serverOnly bool, progress func(done, total int)) ([]string, error)
+	Revoke(ctx context.Context, member, project string, progress func(done, total int)) ([]string, error)
 }

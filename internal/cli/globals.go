@@ -3,6 +3,7 @@ package cli
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ type globals struct {
 const defaultLockTimeout = 5 * time.Second
 
 func (g *globals) register(f *pflag.FlagSet) {
-	f.StringVar(&g.vault, "vault", "", "the vault's `WHERE`: a file (TACENDA_VAULT)")
+	f.StringVar(&g.vault, "vault", "", "the vault's `WHERE`: a file, or ssh://[user@]host[:port] (TACENDA_VAULT)")
 	f.StringVarP(&g.project, "project", "p", "", "work in project `P` (TACENDA_PROJECT)")
 	f.StringArrayVar(&g.identities, "identity", nil, "open with this age identity or SSH private key `FILE`; repeatable (TACENDA_IDENTITY)")
 	f.StringVar(&g.passphraseFile, "passphrase-file", "", "the first line of `FILE` is the passphrase (TACENDA_PASSPHRASE_FILE)")
@@ -183,6 +184,9 @@ func (a *app) jsonFlag(c *cobra.Command) {
 func (a *app) report(err error) exitCode {
 	if err == nil {
 		return exitDone
+	}
+	if ended := commandExit(0); errors.As(err, &ended) {
+		return exitCode(ended)
 	}
 	code, hint := verdict(err)
 	if code == exitFindings {

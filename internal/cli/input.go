@@ -26,6 +26,9 @@ func (a *app) openInput(ctx context.Context, path string) (*waitingReader, error
 	if isStdin(path) {
 		return &waitingReader{ctx: ctx, file: a.sys.Stdin}, nil
 	}
+	if a.caller != nil {
+		return nil, usagef("only - is available here, which is your standard input")
+	}
 	if n, ok := descriptor(path); ok {
 		// The descriptor itself, not what the name leads to: a pipe or a file
 		// that this process may not open again can still be read.
@@ -50,7 +53,7 @@ func (a *app) openInput(ctx context.Context, path string) (*waitingReader, error
 // a word of the system, not of the user.
 func plainPathError(err error) error {
 	var p *fs.PathError
-	if errors.As(err, &p) {
+	if errors.As(err, &p) && p.Op != "write" {
 		return fmt.Errorf("reading %s: %w", p.Path, p.Err)
 	}
 	return err

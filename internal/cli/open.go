@@ -42,20 +42,44 @@ func (a *app) vaultOptions() vault.Options {
 // openVault finds the vault and opens it with what it was given. The caller
 // closes it.
 func (a *app) openVault(ctx context.Context, acc access) (gate, error) {
-	v, err := a.openOwner(ctx, acc)
-	if err != nil {
-		return nil, err
+	if a.caller != nil {
+		return lent{a.caller.gate}, nil
 	}
-	return v, nil
+	return a.openOrAsk(ctx, acc)
 }
 
 // openOwner is openVault for what touches the vault's keys or the whole file,
 // and is never done for somebody by another process.
 func (a *app) openOwner(ctx context.Context, acc access) (*vault.Vault, error) {
+	if a.caller != nil {
+		return nil, usagef("this is not available here")
+	}
 	at, err := a.vaultPlace()
 	if err != nil {
 		return nil, err
 	}
+	engine, err := a.openEngine(ctx, at, acc)
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.unlock(ctx, engine, at.path, a.vaultOptions())
+	return a.settled(at, v, err)
+}
+
+// settled closes a vault that is not the one this machine knows at its place.
+func (a *app) settled(at place, v *vault.Vault, err error) (*vault.Vault, error) {
+	if err != nil {
+		return nil, err
+	}
+	if err := a.settle(at, v.ID()); err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// openEngine opens a vault's file, if whoever named it may.
+func (a *app) openEngine(ctx context.Context, at place, acc access) (store.Engine, error) {
 	engine, err := store.OpenBolt(at.path, a.boltOptions(acc))
 	if err != nil {
 		return nil, err
@@ -65,31 +89,45 @@ func (a *app) openOwner(ctx context.Context, acc access) (*vault.Vault, error) {
 			return nil, errors.Join(err, engine.Close())
 		}
 	}
-	return a.unlock(ctx, engine, at.path, a.vaultOptions())
+	return engine, nil
 }
 
 // unlock opens a vault with the ways of the contract, in their order. The
 // engine becomes the vault's, also when it fails.
 func (a *app) unlock(ctx context.Context, engine store.Engine, path string, opts vault.Options) (*vault.Vault, error) {
+	ways, err := a.findWays(ctx)
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	defer ways.wipe()
+	v, err := ways.open(ctx, engine, opts, ways.list)
+	return v, ways.explain(path, err)
+}
+
+// findWays reads what the vault may be opened with. The caller wipes it.
+func (a *app) findWays(ctx context.Context) (*openers, error) {
 	if a.guard.Warning != "" {
 		a.warn(a.guard.Warning)
 		a.guard.Warning = "" // once is enough
 	}
-	ways := openers{quiet: a.inInterface}
-	defer ways.wipe()
+	ways := &openers{quiet: a.inInterface || a.unattended}
 	if err := ways.find(ctx, a); err != nil {
-		return nil, errors.Join(err, engine.Close())
+		ways.wipe()
+		return nil, err
 	}
-	list := make([]keyring.Unlocker, len(ways.list))
-	for i, w := range ways.list {
+	return ways, nil
+}
+
+// open opens the vault with some of the ways. The engine becomes the vault's,
+// also when it fails.
+func (o *openers) open(ctx context.Context, engine store.Engine, opts vault.Options, some []*attempt) (*vault.Vault, error) {
+	list := make([]keyring.Unlocker, len(some))
+	for i, w := range some {
 		list[i] = w
 	}
 	v, err := vault.Open(ctx, engine, list, opts)
-	if err != nil && errors.Is(ways.ended, prompt.ErrInterrupted) {
-		return nil, ways.ended
-	}
-	if errors.Is(err, vault.ErrLocked) {
-		return nil, ways.explain(path, err)
+	if err != nil && errors.Is(o.ended, prompt.ErrInterrupted) {
+		return nil, o.ended
 	}
 	return v, err
 }
@@ -106,6 +144,12 @@ func (a *app) trustPlace(ctx context.Context, at place, engine store.Engine) err
 	if state != "" && vault.Seen(state, info.ID) {
 		return nil
 	}
+	return a.confirmPlace(ctx, at)
+}
+
+// confirmPlace asks whether a .tacenda file may choose a vault that this machine
+// does not know.
+func (a *app) confirmPlace(ctx context.Context, at place) error {
 	refusal := hinted(fmt.Errorf("%s names the vault %s, which this machine has not opened before", at.from, at.path),
 		"if you trust it, open it once with --vault "+at.path)
 	if !a.hasTerminal() {
@@ -143,6 +187,7 @@ type openers struct {
 	held  []*secret.Bytes
 	quiet bool  // never ask: the interface has the terminal, and a box for the passphrase
 	ended error // how a prompt ended that got no answer
+	agent error // why the unlock agent did not help; nil when there was none
 }
 
 // wipe destroys what the openers hold.
@@ -265,10 +310,49 @@ func (t *attempt) Unlock(vaultID [16]byte, s *keyring.Slot) (*secret.Bytes, erro
 	return root, err
 }
 
-// explain says what was tried and what to do, when nothing opened.
+// Recipient, Prepare and OpenGrant make an attempt the keyring.Holder that its
+// unlocker is; with what is none it has no recipient, and is asked no more.
+func (t *attempt) Recipient() string {
+	if h, ok := t.Unlocker.(keyring.Holder); ok {
+		return h.Recipient()
+	}
+	return ""
+}
+
+// Prepare notes what the private key says.
+func (t *attempt) Prepare() error {
+	h, ok := t.Unlocker.(keyring.Holder)
+	if !ok {
+		return keyring.ErrNotMine
+	}
+	err := h.Prepare()
+	if err != nil && !t.mine {
+		t.mine, t.err = true, err
+	}
+	return err
+}
+
+// OpenGrant opens a member's grant with the private key.
+func (t *attempt) OpenGrant(g *keyring.Grant, bound ...[]byte) (*secret.Bytes, error) {
+	h, ok := t.Unlocker.(keyring.Holder)
+	if !ok {
+		return nil, keyring.ErrNotMine
+	}
+	return h.OpenGrant(g, bound...)
+}
+
+// explain says what was tried and what to do, when nothing opened; other errors
+// it returns as they are.
 func (o *openers) explain(path string, err error) error {
+	if !errors.Is(err, vault.ErrLocked) {
+		return err
+	}
 	var tried []string
+	agent := o.agent
 	for _, t := range o.list {
+		if !t.given && agent != nil { // its place in the order
+			tried, agent = append(tried, fmt.Sprintf("the unlock agent (%v)", agent)), nil
+		}
 		switch {
 		case t.mine:
 			tried = append(tried, fmt.Sprintf("%s (%v)", t.name, t.err))

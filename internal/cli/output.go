@@ -23,9 +23,11 @@ import (
 // reader went away, which ends the program as quietly as it ends cat, and what
 // else went wrong: not everybody who writes can say so.
 type stream struct {
-	file   *os.File
-	broken bool
-	failed error
+	file    *os.File
+	broken  bool
+	failed  error
+	away    bool // it is a pipe to a caller's terminal or program
+	columns int  // of the caller's terminal, 0 without one
 }
 
 func newStream(f *os.File) *stream { return &stream{file: quietly(f)} }
@@ -41,10 +43,18 @@ func (s *stream) Write(p []byte) (int, error) {
 }
 
 // terminal tells whether the stream ends at a terminal.
-func (s *stream) terminal() bool { return term.IsTerminal(int(s.file.Fd())) }
+func (s *stream) terminal() bool {
+	if s.away {
+		return s.columns > 0
+	}
+	return term.IsTerminal(int(s.file.Fd()))
+}
 
 // width is the terminal's number of columns, 0 when there is none.
 func (s *stream) width() int {
+	if s.away {
+		return s.columns
+	}
 	w, _, err := term.GetSize(int(s.file.Fd()))
 	if err != nil {
 		return 0

@@ -69,7 +69,7 @@ func (r *resolving) write(ctx context.Context) error {
 		return err
 	}
 	defer values.Close()
-	if err := r.expired(values.Secrets()); err != nil {
+	if err := r.doubts(values.Secrets()); err != nil {
 		return err
 	}
 	if r.targets == nil {
@@ -155,6 +155,9 @@ func (r *resolving) preview(ctx context.Context, toTerminal bool) error {
 		switch {
 		case err == nil:
 			hints[name] = s.Hint
+			if r.forModel && !s.LLMSafe {
+				hints[name] += ", not safe for the model"
+			}
 			used = append(used, s)
 		case !errors.As(err, new(*vault.MissingError)):
 			return err
@@ -164,6 +167,9 @@ func (r *resolving) preview(ctx context.Context, toTerminal bool) error {
 		if _, err := r.projectNames(ctx); err != nil {
 			return err
 		}
+	}
+	if err := r.unsafe(used); err != nil {
+		return err
 	}
 	out := io.Writer(r.a.out)
 	if toTerminal {

@@ -168,6 +168,8 @@ func flagText(err error) string {
 		switch value.GetFlag().Value.Type() {
 		case "bool":
 			text = fmt.Sprintf("--%s: it stands alone, or with =true or =false", value.GetFlag().Name)
+		case "int":
+			text = fmt.Sprintf("--%s: not a whole number", value.GetFlag().Name)
 		case "duration":
 			text = fmt.Sprintf("--%s: not a length of time such as 5s or 2m", value.GetFlag().Name)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,9 @@ type signals struct {
 	ch     chan os.Signal
 	cancel context.CancelFunc
 	got    atomic.Pointer[os.Signal]
+
+	mu     sync.Mutex
+	handed bool // somebody else watches them
 }
 
 // watchSignals starts the one goroutine that the command line has. It ends with
@@ -45,16 +49,46 @@ func (s *signals) loop() {
 	for {
 		select {
 		case sig := <-s.ch:
-			if s.got.Load() != nil { // asked twice
-				end(sig)
+			if !s.take(sig) {
+				continue
 			}
-			s.got.Store(&sig)
-			s.cancel()
 			late = time.After(grace)
 		case <-late:
 			end(*s.got.Load())
 		}
 	}
+}
+
+// take ends the context because of a signal, unless signals mean something else
+// by now.
+func (s *signals) take(sig os.Signal) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handed {
+		return false
+	}
+	if s.got.Load() != nil { // asked twice
+		end(sig)
+	}
+	s.got.Store(&sig)
+	s.cancel()
+	return true
+}
+
+// handOver leaves the signals to whoever watches them already, and tells whether
+// one came before. It then has ended the context.
+func (s *signals) handOver() bool {
+	for range len(s.ch) {
+		select {
+		case sig := <-s.ch:
+			s.take(sig)
+		default:
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handed = s.got.Load() == nil
+	return s.handed
 }
 
 // received is the signal that came, nil if none did.

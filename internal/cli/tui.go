@@ -77,7 +77,7 @@ func (a *app) openInterface(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	at, err := a.vaultPlace()
+	at, err := a.vaultWhere()
 	if err != nil {
 		return err
 	}
@@ -107,11 +107,15 @@ func (a *app) interfaceConfig(ctx context.Context, at place, project string, set
 		Name: strings.TrimSuffix(filepath.Base(at.path), filepath.Ext(at.path)), Place: at.path, Project: project,
 		Environ: os.Environ(), ASCII: a.globals.ascii || set.ASCII != nil && *set.ASCII, Mouse: set.Mouse == nil || *set.Mouse,
 		IdleLock: set.IdleLock.Duration, ReadFile: readTemplate, Ask: questions{},
+		CheckTool: checkTool, CallTool: a.callTool, CheckRecipient: checkRecipient,
 		Open: func(ctx context.Context) (tui.Vault, error) { return opened(a.openVault(ctx, forChange)) },
 		Unlock: func(ctx context.Context, pass *secret.Bytes) (tui.Vault, error) {
 			return opened(a.unlockWith(ctx, at, pass))
 		},
 		Create: func(ctx context.Context, s tui.Setup) (tui.Vault, error) { return opened(a.createFor(ctx, at, s)) },
+	}
+	if at.remote != nil {
+		return a.remoteInterface(ctx, at, cfg)
 	}
 	engine, err := store.OpenBolt(at.path, a.boltOptions(forChange))
 	switch {
@@ -125,6 +129,28 @@ func (a *app) interfaceConfig(ctx context.Context, at place, project string, set
 	defer engine.Close()
 	if at.file {
 		return cfg, a.trustPlace(ctx, at, engine)
+	}
+	return cfg, nil
+}
+
+// remoteInterface is for a vault behind a server. ssh may ask for a passphrase
+// and about a host key, so that it connects before the interface has the
+// terminal; after a lock it has to do without questions.
+func (a *app) remoteInterface(ctx context.Context, at place, cfg tui.Config) (tui.Config, error) {
+	first, err := a.openRemote(ctx, at)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Name = at.remote.host
+	cfg.Open = func(ctx context.Context) (tui.Vault, error) {
+		if g := first; g != nil {
+			first = nil
+			return g, nil
+		}
+		return opened(a.openRemote(ctx, at))
+	}
+	cfg.Unlock = func(context.Context, *secret.Bytes) (tui.Vault, error) {
+		return nil, fmt.Errorf("%w: the server lets in by keys only", vault.ErrLocked)
 	}
 	return cfg, nil
 }
@@ -143,7 +169,8 @@ func (a *app) unlockWith(ctx context.Context, at place, pass *secret.Bytes) (*va
 	if err != nil {
 		return nil, err
 	}
-	return vault.Open(ctx, engine, []keyring.Unlocker{keyring.Passphrase(pass, a.globals.allowCostly)}, a.vaultOptions())
+	v, err := vault.Open(ctx, engine, []keyring.Unlocker{keyring.Passphrase(pass, a.globals.allowCostly)}, a.vaultOptions())
+	return a.settled(at, v, err)
 }
 
 // createFor makes the vault that was set up in the interface.
@@ -156,7 +183,16 @@ func (a *app) createFor(ctx context.Context, at place, s tui.Setup) (*vault.Vaul
 		}
 		recipients = []string{strings.TrimSpace(string(line))}
 	}
-	return a.createVault(ctx, at.path, s.Passphrase, recipients, s.Project)
+	return a.createVault(ctx, at, s.Passphrase, recipients, s.Project)
+}
+
+// checkRecipient reads a public key for the interface.
+func checkRecipient(text string) (kind, fingerprint string, err error) {
+	k, canonical, _, err := keyring.ParseRecipient(text)
+	if err != nil {
+		return "", "", err
+	}
+	return string(k), keyring.RecipientFingerprint(canonical), nil
 }
 
 // usualKeys are the user's SSH keys that a new vault can be made for, by their

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"tacenda/internal/prooftest"
 	"tacenda/store"
 )
 
@@ -155,6 +156,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("temporary files are left: %v, %v", left, err)
 	}
+	prooftest.Cases(t, kills, "kills of the program")
 }
 
 // TestManyAtOnce lets readers and writers run side by side: no write is lost,
@@ -214,4 +216,5 @@ func TestManyAtOnce(t *testing.T) {
 		}
 	}
 	h.run("", "verify")
+	prooftest.Cases(t, 3*each, "processes at once")
 }

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tacenda/internal/leak"
+)
+
+func (a *app) redactCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "redact [FILE|-]",
+		Long: `Copy standard input or FILE to standard output, with every value of the project
+replaced by its {{NAME}}: as it is, in base64, percent-encoded, JSON-escaped and
+in hex, also where the input comes in pieces. What cannot be the beginning of a
+value is written at once, so that it can follow a log.
+
+Values shorter than 6 bytes are not searched for, and their names are said.
+Anything that was changed in another way is not found.
+
+Exit codes: 3 the vault did not open; 4 no permission to use secrets; 5 no such
+file or project.`,
+		Example: "  make deploy 2>&1 | tacenda redact | tee deploy.log\n  tail -f app.log | tacenda -p web redact",
+		Args:    atMost(1, "one FILE"),
+		RunE: func(c *cobra.Command, args []string) error {
+			path := "-"
+			if len(args) > 0 {
+				path = args[0]
+			}
+			return a.redact(c.Context(), path)
+		},
+	}
+}
+
+func (a *app) redact(ctx context.Context, path string) error {
+	if err := a.claimStdin("FILE", path); err != nil {
+		return err
+	}
+	in, err := a.openInput(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	finder, done, err := a.openFinder(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	a.out.widen(in.file)
+	m := finder.Masker(&stoppingWriter{ctx, a.out})
+	_, err = io.Copy(m, in)
+	if closed := m.Close(); err == nil {
+		err = closed
+	}
+	if err != nil && !a.out.broken {
+		return fmt.Errorf("redacting %s: %w", path, plainPathError(err))
+	}
+	return err
+}
+
+// openFinder makes a finder of all values of the project, and says which are too
+// short for it. The second result closes it and what it reads from.
+func (a *app) openFinder(ctx context.Context) (*leak.Finder, func(), error) {
+	project, err := a.projectName()
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := a.openVault(ctx, forReading)
+	if err != nil {
+		return nil, nil, err
+	}
+	finder, done, err := finderOf(ctx, v, project)
+	if err != nil {
+		v.Close()
+		return nil, nil, err
+	}
+	if short := finder.Skipped(); len(short) > 0 {
+		a.note(fmt.Sprintf("not searched for, because shorter than %d bytes: %s", leak.MinValue, strings.Join(short, ", ")))
+	}
+	return finder, func() { done(); v.Close() }, nil
+}
+
+// finderOf is openFinder with a vault that is open, and stays open.
+func finderOf(ctx context.Context, v gate, project string) (*leak.Finder, func(), error) {
+	secrets, err := v.Secrets(ctx, project)
+	if err != nil {
+		return nil, nil, err
+	}
+	names := make([]string, len(secrets))
+	for i, s := range secrets {
+		names[i] = s.Name
+	}
+	values, err := v.Values(ctx, project, names)
+	if err != nil {
+		return nil, nil, err
+	}
+	finder, err := leak.New(names, values)
+	if err != nil {
+		values.Close()
+		return nil, nil, err
+	}
+	return finder, func() { finder.Close(); values.Close() }, nil
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"tacenda/internal/vault"
+	"tacenda/resolver"
+)
+
+// What the commands for tools and for instructions share: both are texts with
+// placeholders that a project keeps.
+
+// openProject opens the vault and names the project to work in.
+func (a *app) openProject(ctx context.Context, acc access) (string, gate, error) {
+	project, err := a.projectName()
+	if err != nil {
+		return "", nil, err
+	}
+	v, err := a.openVault(ctx, acc)
+	return project, v, err
+}
+
+// placeholders are the names in a text, each once, sorted.
+func placeholders(t vault.Text) ([]string, error) {
+	names := []string{}
+	o := resolver.Options{File: t.Kind.String() + " " + t.Name}
+	err := resolver.Walk(strings.NewReader(t.Text), o, func(o resolver.Occurrence) error {
+		if o.Name != "" {
+			names = append(names, o.Name)
+		}
+		return nil
+	})
+	slices.Sort(names)
+	return slices.Compact(names), err
+}
+
+// readText reads a tool's definition or an instruction. What is longer than the
+// vault keeps is refused before it fills the memory.
+func (a *app) readText(ctx context.Context, file string) (string, error) {
+	in, err := a.openInput(ctx, file)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	var b bytes.Buffer
+	n, err := io.Copy(&b, io.LimitReader(in, vault.MaxText+1))
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", file, err)
+	}
+	if n > vault.MaxText {
+		return "", usagef("reading %s: more than %d bytes", file, vault.MaxText)
+	}
+	return b.String(), nil
+}
+
+// printText prints a text byte for byte, but for a terminal: there a text from
+// elsewhere must not be more than text.
+func (a *app) printText(text string) error {
+	if !a.out.terminal() {
+		_, err := io.WriteString(a.out, text)
+		return err
+	}
+	screen := &plainWriter{to: a.out}
+	defer screen.flush()
+	_, err := io.WriteString(screen, text)
+	return err
+}
+
+// warnText warns of placeholders in a text that name none of the project's
+// secrets, and of what looks like one. Places are those of the file that it came
+// from.
+func (a *app) warnText(t vault.Text, file string, secrets []vault.Secret) error {
+	names := make([]string, len(secrets))
+	for i, s := range secrets {
+		names[i] = s.Name
+	}
+	known := func(name string) bool { _, ok := slices.BinarySearch(names, name); return ok }
+	return resolver.Walk(strings.NewReader(t.Text), resolver.Options{File: file, Known: known}, func(o resolver.Occurrence) error {
+		why := o.Why
+		if o.Name != "" && !known(o.Name) {
+			why = missingWhy(t.Project, o.Name, names)
+		}
+		if why != "" {
+			a.warn(fmt.Sprintf("%s:%d:%d: %s: %s", file, o.Line, o.Column, o.Text, why))
+		}
+		return nil
+	})
+}
+
+// deleteText deletes a tool or an instruction.
+func (a *app) deleteText(ctx context.Context, k vault.TextKind, name string, yes bool) error {
+	if err := vault.CheckName(k.String(), name); err != nil {
+		return err
+	}
+	if !yes && !a.hasTerminal() {
+		return hinted(usagef("%s delete: there is no terminal to ask", k), "add --yes")
+	}
+	project, v, err := a.openProject(ctx, forChange)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	if !yes {
+		if _, err := v.Text(ctx, project, k, name); err != nil {
+			return err
+		}
+		ok, err := a.confirm(ctx, fmt.Sprintf("Delete %s %s from project %s? This cannot be undone.", k, name, project))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errors.New("nothing was deleted")
+		}
+	}
+	if err := v.DeleteText(ctx, project, k, name); err != nil {
+		return err
+	}
+	a.note(fmt.Sprintf("deleted %s %s from project %s", k, name, project))
+	return nil
+}
