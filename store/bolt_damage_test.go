@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"tacenda/internal/prooftest"
 	"tacenda/store"
 )
 
@@ -191,6 +192,7 @@ func TestMutations(t *testing.T) {
 	if sum == 0 || sum == total {
 		t.Errorf("%d of %d changes went unnoticed: the test tests nothing", sum, total)
 	}
+	prooftest.Cases(t, total, "random changes")
 }
 
 // TestCycles: pages that refer to each other in a circle, or to one page twice,
@@ -222,6 +224,7 @@ func TestCycles(t *testing.T) {
 	if cycles < 50 {
 		t.Errorf("only %d references were changed: the test tests little", cycles)
 	}
+	prooftest.Cases(t, cycles, "wrong references between pages")
 }
 
 // FuzzOpenBolt uses any bytes as a vault.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"tacenda/internal/prooftest"
 	"tacenda/store"
 )
 
@@ -56,7 +57,8 @@ func TestPowerLoss(t *testing.T) {
 	if d.acked != powerSteps || d.moments < 4*powerSteps {
 		t.Errorf("%d steps and %d moments were recorded: the test tests nothing", d.acked, d.moments)
 	}
-	t.Logf("%d images of %d moments", d.made, d.moments)
+	prooftest.Cases(t, d.made, "crash images")
+	prooftest.Cases(t, d.moments, "moments")
 }
 
 // A syscallLine is one line of the record.

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"tacenda/internal/prooftest"
 	"tacenda/store"
 )
 
@@ -253,6 +254,7 @@ func TestKill(t *testing.T) {
 	do(t, b.Update(t.Context(), func(tx store.Tx) error { return tx.Put([]byte("k"), []byte("v")) }))
 	wantNames(t, filepath.Dir(path), "vault.db")
 	t.Logf("%d kills, %d changes", kills, commits)
+	prooftest.Cases(t, kills, "kills")
 }
 
 // lastLine returns the number on the last whole line.

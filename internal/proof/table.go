@@ -1,0 +1,332 @@
+package main
+
+// A proof is one fault or attack, and the tests that show what comes of it.
+type proof struct {
+	name  string // for -only
+	group string
+	what  string
+	pkg   string
+	tests []string // "TestX", or "TestX/sub" for one of its parts
+	full  []string // arguments of the tests
+	quick []string
+	env   []string // for the full run alone
+	each  string   // what one passed test is, in the singular, when the tests count no cases themselves
+	soak  bool     // takes -soak
+	long  bool     // not in a quick run
+	// weight orders the runs, so that what takes minutes begins first.
+	weight int
+}
+
+func (p proof) arguments(s setting) []string {
+	args := p.full
+	if s.quick {
+		args = p.quick
+	}
+	if p.soak {
+		args = append([]string{"-soak", s.soak.String()}, args...)
+	}
+	return args
+}
+
+func (p proof) environment(s setting) []string {
+	if s.quick {
+		return nil
+	}
+	return p.env
+}
+
+// proofs is the table. Its order is the document's.
+func proofs() []proof {
+	var all []proof
+	for _, group := range [][]proof{durability(), damage(), attacks(), limits(), memory()} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+func durability() []proof {
+	const group = "Power, kills and the disk"
+	return []proof{
+		{
+			name: "power", group: group, what: "power lost at each flush of each kind of write: what was not flushed is there in part, in any order, torn; directory entries too",
+			pkg: "internal/faults", tests: []string{"TestPowerLoss"}, full: []string{"-images", "10000"}, quick: []string{"-images", "600"}, weight: 8,
+		},
+		{
+			name: "power-engine", group: group, what: "the same for the engine alone, with scrubbing; needs strace",
+			pkg: "store", tests: []string{"TestPowerLoss"}, env: []string{"STORE_TEST_IMAGES=24"}, weight: 5,
+		},
+		{
+			name: "kill", group: group, what: "kill -9 at random moments during every kind of write",
+			pkg: "internal/faults", tests: []string{"TestKill"}, full: []string{"-kills", "1000"}, quick: []string{"-kills", "25"}, weight: 7,
+		},
+		{
+			name: "kill-program", group: group, what: "kill -9 of the program while it creates secrets",
+			pkg: "internal/e2e", tests: []string{"TestKilledAtAnyMoment"}, env: []string{"TACENDA_KILLS=100"}, weight: 2,
+		},
+		{
+			name: "kill-calls", group: group, what: "kill -9 before each system call that changes or flushes a file",
+			pkg: "internal/faults", tests: []string{"TestKilledAtEverySystemCall"}, full: []string{"-every", "1"}, quick: []string{"-every", "11"}, weight: 6,
+		},
+		{
+			name: "kill-engine", group: group, what: "kill -9 of engines that change, compact and scrub without end",
+			pkg: "store", tests: []string{"TestKill"}, weight: 2,
+		},
+		{
+			name: "kill-revoke", group: group, what: "kill -9 while a revoke reseals a project: the old epoch or the new one",
+			pkg: "internal/vault", tests: []string{"TestKilledWhileRevoking", "TestARevokeThatBreaks", "TestDuplicateIsAllOrNothing"}, each: "test", weight: 1,
+		},
+		{
+			name: "io-errors", group: group, what: "each system call that changes or flushes a file fails: an I/O error once, from there on, or no space from there on",
+			pkg: "internal/faults", tests: []string{"TestIOErrors"}, full: []string{"-every", "1"}, quick: []string{"-every", "11"}, weight: 7,
+		},
+		{
+			name: "full-disk", group: group, what: "a full disk, met by the program; needs root for a small tmpfs",
+			pkg: "internal/faults", tests: []string{"TestFullDisk"},
+		},
+		{
+			name: "disk-engine", group: group, what: "full and read-only disks, a file-size limit, files swapped and cut under the engine",
+			pkg:   "store",
+			tests: []string{"TestFullDisk", "TestReadOnlyMount", "TestFileSizeLimit", "TestCutOffUnderway", "TestRenameRace", "TestReplacedMeanwhile", "TestScrubInterrupted", "TestResidue", "TestOlderMeta"},
+			each:  "fault",
+		},
+		{
+			name: "read-only", group: group, what: "a vault that may only be read",
+			pkg: "internal/faults", tests: []string{"TestReadOnly"},
+		},
+		{
+			name: "soak", group: group, what: "random operations by four processes on one file against a model, with kill -9 between; a counter that all of them raise",
+			pkg: "internal/faults", tests: []string{"TestSoak"}, soak: true, weight: 9,
+		},
+		{
+			name: "random-keys", group: group, what: "random keys, pastes and sizes in the interface, with a canary in its values",
+			pkg: "tui", tests: []string{"TestRandomSteps"}, env: []string{"TACENDA_STEPS=20000"}, each: "seed", weight: 4,
+		},
+		{
+			name: "at-once", group: group, what: "programs that write and read at once",
+			pkg: "internal/e2e", tests: []string{"TestManyAtOnce"},
+		},
+		{
+			name: "engines-at-once", group: group, what: "writers, readers, compactions and scrubs in several processes",
+			pkg: "store", tests: []string{"TestProcesses", "TestHolder", "TestWaits"}, each: "test",
+		},
+		{
+			name: "model", group: group, what: "random operations against a model, in one process",
+			pkg: "internal/vault", tests: []string{"TestVaultAgainstAModel"}, full: []string{"-rapid.checks", "1000"}, weight: 4,
+		},
+	}
+}
+
+func damage() []proof {
+	const group = "Damage and forgery"
+	return []proof{
+		{
+			name: "flips-file", group: group, what: "every third byte of a small vault's file flipped, and the file cut at every third length (`-every 1` for all, which takes twenty minutes more)",
+			pkg: "internal/vault", tests: []string{"TestEveryFlippedByteOfTheFile", "TestEveryLengthOfTheFile"}, full: []string{"-every", "3"}, weight: 8,
+		},
+		{
+			name: "flips-records", group: group, what: "every byte of every record flipped (of the 8 KiB index every 29th); records removed, cut, longer",
+			pkg: "internal/vault", tests: []string{"TestEveryFlippedByteIsNoticed", "TestEveryShortenedOrMissingRecordIsNoticed"}, quick: []string{"-short"}, weight: 4,
+		},
+		{
+			name: "records", group: group, what: "records swapped, doubled, aged, from another project or vault",
+			pkg: "internal/vault", tests: []string{"TestEverySwappedOrDoubledRecordIsNoticed", "TestAgedRecordsAreNoticed", "TestRecordsOfAnotherVaultAreNoticed"}, weight: 3,
+		},
+		{
+			name: "texts", group: group, what: "the same for tools and instructions",
+			pkg: "internal/vault", tests: []string{"TestEveryDamageToTextsIsNoticed", "TestEverySwappedTextIsNoticed", "TestAgedTextsAreNoticed", "TestTextsOfAnotherVaultAreNoticed"}, quick: []string{"-short"}, weight: 3,
+		},
+		{
+			name: "mutations", group: group, what: "random changes of the engine's file: no panic, fault or hang, and an error that says damaged",
+			pkg: "store", tests: []string{"TestMutations", "TestCycles"}, env: []string{"STORE_TEST_MUTATIONS=20000"}, weight: 6,
+		},
+		{
+			name: "odd-files", group: group, what: "something else at the vault's place: links, pipes, other databases, modes, owners, lengths",
+			pkg: "store", tests: []string{"TestOddFiles", "TestTruncated", "TestMounted", "TestReadOnlyFile", "TestCreate"}, each: "file",
+		},
+		{
+			name: "rollback", group: group, what: "older, forked and foreign vaults, planted and aged names, forged backups, bombs in the roster and the index",
+			pkg: "internal/vault",
+			tests: []string{
+				"TestOlderAndForkedVaultsAreRefused", "TestRotatedOwnersAreFollowed", "TestRestoreIsNewerThanWhatItReplaces", "TestHeadersFromElsewhere",
+				"TestAgedNameRedirectsAProject", "TestReadKeyForgesName", "TestAgedNameHidesAProject", "TestRestoredTrustsTheFile", "TestForgedBackupIsRestored",
+				"TestCloneOverwriteABA", "TestRosterBomb", "TestManifestCountsPanic", "TestVerifyHang", "TestAcceptRollbackForgetsTheOthers", "TestOneProcessForgets",
+			},
+			each: "attack",
+		},
+		{
+			name: "members", group: group, what: "members with code of their own: forged rosters and grants, old grants, swapped grants, records changed with a key that may only read",
+			pkg: "internal/vault",
+			tests: []string{
+				"TestGrantsHoldTheKeysOfTheTable", "TestReadersChangeNothingUnnoticed", "TestForgedRosters", "TestOpenVaultsKnowTheirOwner", "TestOldGrants",
+				"TestSwappedGrants", "TestManagersDoNotNameProjects", "TestGrantsThatCannotBe", "TestTamperedMembers",
+			},
+			each: "attack", weight: 1,
+		},
+		{
+			name: "matrix", group: group, what: "every action with every set of permissions in own, other and revoked projects",
+			pkg: "internal/vault", tests: []string{"TestMatrix", "TestCloneMatrix"}, weight: 1,
+		},
+		{
+			name: "views", group: group, what: "owners, and servers that serve members by keys of their own",
+			pkg: "internal/vault", tests: []string{"TestOwnersDoAll", "TestServersReachNoFurtherThanTheirKeys", "TestViews", "TestInterruptedRestore"}, each: "test",
+		},
+		{
+			name: "slots", group: group, what: "planted and swapped slots, strange stanzas, costs and keys",
+			pkg:   "keyring",
+			tests: []string{"TestPlantedPublicKey", "TestStrangeStanzas", "TestShortFileKey", "TestSwappedPublicHalf", "TestBadIdentities", "TestBadRecipients", "TestCostBounds", "TestHugeRecord", "TestForeignFields"},
+			each:  "attack",
+		},
+		{
+			name: "residue", group: group, what: "old ciphertext after edit, delete and rotate; names and values in the clear",
+			pkg: "internal/e2e", tests: []string{"TestNothingInClear", "TestNoResidue"}, each: "search",
+		},
+		{
+			name: "age-vectors", group: group, what: "the public test vectors for age (C2SP/CCTV)",
+			pkg: "keyring", tests: []string{"TestAgeVectors"},
+		},
+		{
+			name: "wycheproof", group: group, what: "the Wycheproof vectors for AES-GCM, HKDF, HMAC, Ed25519 and X25519",
+			pkg: "keyring", tests: []string{"TestWycheproof"},
+		},
+		{
+			name: "own-vectors", group: group, what: "this format's own vectors: slots and vaults written before",
+			pkg: "keyring", tests: []string{"TestVectors", "TestVectorsByHand"}, each: "vector",
+		},
+		{
+			name: "own-vaults", group: group, what: "vaults of earlier versions, kept in testdata",
+			pkg: "internal/vault", tests: []string{"TestFixture", "TestVectors"}, each: "test",
+		},
+	}
+}
+
+func attacks() []proof {
+	const group = "Attacks by what goes in and out"
+	return []proof{
+		{
+			name: "terminal-program", group: group, what: "text that steers terminals, in every argument, name, file and error of the program",
+			pkg: "internal/faults", tests: []string{"TestHostileText"}, full: []string{"-whole"}, weight: 1,
+		},
+		{
+			name: "terminal", group: group, what: "the same in each screen of the interface, drawn at three sizes",
+			pkg: "tui", tests: []string{"TestHostileText", "TestCleanHostile"}, weight: 2,
+		},
+		{
+			name: "terminal-plain", group: group, what: "the same for what cleans text, by properties",
+			pkg: "internal/plain", tests: []string{"TestLines", "TestProperties"}, each: "test",
+		},
+		{
+			name: "prompts", group: group, what: "questions on a terminal: interrupted, suspended, hung up, without one",
+			pkg: "internal/prompt", tests: []string{"TestNothingSteersTheTerminal", "TestEnds", "TestSuspends", "TestHangUp", "TestNoTerminal", "TestDumbTerminal"}, each: "ending", weight: 1,
+		},
+		{
+			name: "templates", group: group, what: "templates: braces in values, nesting, filters, encodings, lengths, 80 kinds of almost-placeholders",
+			pkg: "resolver", tests: []string{"TestVectors", "TestManyValues", "TestSizes", "TestLimits", "TestChanged", "TestNothingWritten", "TestErrorNamesNoValue"}, each: "template", weight: 1,
+		},
+		{
+			name: "headers", group: group, what: "line ends in headers, redirects to other hosts, answers that never end or lie, wrong certificates",
+			pkg:   "internal/apitool",
+			tests: []string{"TestArguments", "TestValues", "TestAllowed", "TestRedirects", "TestRedirectLoop", "TestBroken", "TestSlow", "TestTLS", "TestNowhere", "TestPublic", "TestProblems"},
+			each:  "attack", weight: 1,
+		},
+		{
+			name: "paths", group: group, what: "links, pipes, devices, sockets and directories swapped in the place of an output",
+			pkg:   "internal/atomicfile",
+			tests: []string{"TestLinkRefused", "TestFollow", "TestFollowForEver", "TestLinkAfterwards", "TestDirectorySwapped", "TestFIFO", "TestFIFOLeft", "TestForeignFIFO", "TestDevice", "TestPipeByLink", "TestSocket", "TestFileLimit", "TestMode", "TestWarnDirectory"},
+			each:  "attack",
+		},
+		{
+			name: "imports", group: group, what: "files to import that are bombs, lies or no files of their kind",
+			pkg: "internal/faults", tests: []string{"TestHostileImports"},
+		},
+		{
+			name: "archives", group: group, what: "backups that are cut, of another vault, links, pipes or no vaults, restored",
+			pkg: "internal/faults", tests: []string{"TestHostileBackups"},
+		},
+		{
+			name: "sockets", group: group, what: "the unlock agent: other users, planted sockets, strangers' frames, stalls, floods, replaced files",
+			pkg: "internal/agent", tests: []string{"TestOtherUserConnects", "TestPlantedSocket", "TestRefusesPlaces", "TestReplaced", "TestOtherFile", "TestStalls", "TestFull", "TestNotUTF8", "TestLeavesNothing", "TestEnds"}, each: "attack", weight: 1,
+		},
+		{
+			name: "ssh", group: group, what: "the server for SSH: strangers, keys offered but not owned, certificates, forwarding, file transfer, crowds, slow logins, hostile terminals",
+			pkg: "internal/bastion",
+			tests: []string{
+				"TestStrangersStayOutside", "TestOfferedKeyIsNotIdentity", "TestCertificatesAreRefused", "TestOnlySessions", "TestFileTransferIsRefused", "TestForwardingByOpenSSH",
+				"TestHostileTerminals", "TestPanicEndsOneSession", "TestCrowdBeforeTheDoor", "TestLoginDeadline", "TestBackOff", "TestConnectionsAreBounded",
+				"TestSessionsOfOneConnectionAreBounded", "TestNothingIsLeftBehind", "TestRefusesWithoutAWayIn", "TestHostKeyFile",
+			},
+			each: "attack", weight: 2,
+		},
+		{
+			name: "ssh-commands", group: group, what: "commands over SSH: shells, paths on the server, flags that reach the host, odd texts, revoked members, twenty interfaces at once",
+			pkg: "internal/cli", tests: []string{"TestServeOddCommands", "TestServeOptions", "TestServeCall", "TestServeRevoked", "TestServeEndsWithItsKey", "TestServeLog", "TestServePermissions", "TestServeManyInterfaces"}, each: "test", weight: 4, long: true,
+		},
+		{
+			name: "agents", group: group, what: "agents by the Model Context Protocol: hostile lines, floods, other projects, changed tools, values in answers",
+			pkg: "internal/mcp", tests: []string{"TestHostileLines", "TestEndlessLine", "TestFlood", "TestNothingElse", "TestRefused", "TestOtherProject", "TestFixed", "TestOnly", "TestMaxCalls", "TestMarks", "TestPrompts"}, each: "attack", weight: 1,
+		},
+		{
+			name: "leaks", group: group, what: "values in output: all encodings, any pieces, overlapping, against a slow reference",
+			pkg: "internal/leak", tests: []string{"TestAgainstReference", "TestOverlaps", "TestOneByteWrites", "TestHeld", "TestBounded"}, each: "test", weight: 1,
+		},
+		{
+			name: "audit", group: group, what: "histories and the server's log changed, cut, joined, of another server",
+			pkg: "internal/audit", tests: []string{"TestChainNoticesEveryChange", "TestLogNoticesChanges", "TestLogOfAnotherServer"}, each: "test",
+		},
+		{
+			name: "transcripts", group: group, what: "every command and exit code, on the real file",
+			pkg: "internal/cli", tests: []string{"TestScripts"}, each: "transcript", weight: 5, long: true,
+		},
+	}
+}
+
+func limits() []proof {
+	const group = "Limits of the machine"
+	return []proof{
+		{
+			name: "limits", group: group, what: "no locked memory, tiny limits of memory, files, processes and file sizes",
+			pkg: "internal/faults", tests: []string{"TestLimits", "TestWithoutLockedMemory"}, full: []string{"-whole"}, weight: 3,
+		},
+		{
+			name: "guarded-memory", group: group, what: "limits of locked memory, too many regions, core dumps, debuggers",
+			pkg: "keyring/secret", tests: []string{"TestSmallLockLimits", "TestLockedMemoryReturnsToBaseline", "TestNotDumpable", "TestRestoreLimits", "TestTooManyRegionsIsAnError", "TestBudget", "TestGuardPages"}, each: "limit",
+		},
+		{
+			name: "sizes", group: group, what: "a thousand sizes of the terminal, down to 1x1",
+			pkg: "tui", tests: []string{"TestEverySize", "TestThousandResizes"}, each: "test", weight: 2,
+		},
+	}
+}
+
+func memory() []proof {
+	const group = "Memory, searched for values and keys"
+	return []proof{
+		{
+			name: "memory", group: group, what: "the program after create, import and behind a resolved value",
+			pkg: "internal/e2e", tests: []string{"TestMemoryAfterCreate", "TestMemoryWhileCreateWaits", "TestMemoryAfterResolve", "TestMemoryAfterImport", "TestMemoryWhileImportWaits"}, each: "search", weight: 1,
+		},
+		{
+			name: "memory-tui", group: group, what: "the interface: typed, pasted in pieces, cancelled, suspended, resized, broken",
+			pkg: "tui", tests: []string{"TestNothingStaysInMemory", "TestInterfaceLeavesNothing", "TestInterfaceCancelledAndSuspended", "TestLinesStayInMemoryNoLonger", "TestLongValueStaysInMemoryNoLonger", "TestTypedAhead", "TestCancelled", "TestStream", "TestSuspended", "TestEnds", "TestFaults"}, each: "search", weight: 3,
+		},
+		{
+			name: "memory-ends", group: group, what: "the built program on a pseudo-terminal: each end of it",
+			pkg: "internal/e2e", tests: []string{"TestTUIEnds", "TestTUITerminalGone", "TestTUISuspend", "TestTUIMemory"}, each: "ending", weight: 1,
+		},
+		{
+			name: "memory-prompts", group: group, what: "questions, answered and cut off",
+			pkg: "internal/prompt", tests: []string{"TestLeavesNothingInMemory"}, each: "search",
+		},
+		{
+			name: "memory-calls", group: group, what: "requests: what the libraries copy is gone after closing and one collection",
+			pkg: "internal/apitool", tests: []string{"TestMemory"}, each: "search",
+		},
+		{
+			name: "memory-run", group: group, what: "a command that was given values, and what becomes of it when it or the program is killed",
+			pkg: "internal/e2e", tests: []string{"TestMemoryWhileRun", "TestRunKilled", "TestRunInterrupted"}, each: "test",
+		},
+		{
+			name: "memory-agents", group: group, what: "an agent's server after calls",
+			pkg: "internal/e2e", tests: []string{"TestAgentMemory"}, each: "search",
+		},
+	}
+}

@@ -1,0 +1,8 @@
+// Package trap stops a child process at the system calls that it is asked for, and
+// lets a test look at each, let it happen, make it fail, or kill the process there:
+// what a disk may do to a program. It works on Linux without any privilege, with a
+// filter of the kernel's (seccomp, user notification), which needs no other program.
+//
+// It promises that a call waits until the test has decided; it does not know what
+// the calls mean.
+package trap
