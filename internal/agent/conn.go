@@ -78,6 +78,17 @@ func (c *conn) farewell() {
 	_ = c.net.Close()
 }
 
+// turnAway says one thing and closes. A socket that is closed with something
+// unread resets the connection, and the other side loses what was said to it: so
+// the rest is read first, for a second at most.
+func turnAway(nc *net.UnixConn, last response) {
+	_ = nc.SetDeadline(time.Now().Add(time.Second))
+	_ = writeFrame(nc, last, nil)
+	_ = nc.CloseWrite()
+	_, _ = io.Copy(io.Discard, nc)
+	_ = nc.Close()
+}
+
 // serve serves a client until it leaves.
 func (c *conn) serve(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -280,9 +280,7 @@ func (s *Server) admit(ctx context.Context, nc *net.UnixConn) {
 	}
 	s.mu.Unlock()
 	if full {
-		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
-		_ = writeFrame(nc, response{Error: toWire(errFull)}, nil)
-		_ = nc.Close()
+		go turnAway(nc, response{Error: toWire(errFull)})
 		return
 	}
 	if idlest != nil {

@@ -2,21 +2,20 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"encoding/pem"
 	"fmt"
-	"os"
-	"os/exec"
-	"strings"
 
 	"github.com/fxamacker/cbor/v2"
-	"golang.org/x/crypto/ssh"
 
 	"tacenda/store"
 )
 
+// resolveFile is the command line that resolves one file with an identity.
+func (b *bench) resolveFile(vault, identity, template string) []string {
+	return []string{b.tacenda, "--vault", vault, "--identity", b.path(identity), "--resolve", template}
+}
+
 func coldCommands(ctx context.Context, b *bench) ([]command, error) {
-	x25519, sshKey, err := b.identities(ctx)
+	x25519, sshKey, err := b.identities()
 	if err != nil {
 		return nil, err
 	}
@@ -24,57 +23,52 @@ func coldCommands(ctx context.Context, b *bench) ([]command, error) {
 	if err != nil {
 		return nil, err
 	}
-	resolve := func(vault, identity string) []string {
-		return []string{b.tacenda, "--vault", vault, "--identity", b.path(identity), "--resolve", template}
+	commands := []command{
+		{name: "Go hello world", argv: []string{b.hello}},
+		{name: "tacenda version", argv: []string{b.tacenda, "version"}, goal: "reported"},
 	}
-	commands := []command{{"go hello world", []string{b.hello}, ""}}
 	for _, v := range []struct {
 		name, file, recipient, identity string
 		n                               int
 		goal                            string
 	}{
-		{"resolve, ssh-ed25519, 3 secrets", "ssh.db", sshKey, "ssh", secrets, "2.25"},
-		{"resolve, age X25519, 3 secrets", "age.db", x25519, "identity", secrets, "2.25"},
-		{"resolve, age X25519, 100,000", "large.db", x25519, "identity", 100_000, "row above + 10 %"},
+		{"resolve, ssh-ed25519", "ssh.db", sshKey, "ssh", secrets, "2.25"},
+		{"resolve, age X25519", "age.db", x25519, "identity", secrets, "2.25"},
+		{"resolve, age X25519, in 100,000 secrets", "large.db", x25519, "identity", 100_000, "row above + 10 %"},
 	} {
 		path, err := b.vault(ctx, v.file, v.recipient, v.n)
 		if err != nil {
 			return nil, err
 		}
-		commands = append(commands, command{v.name, resolve(path, v.identity), v.goal})
+		commands = append(commands, command{name: v.name, argv: b.resolveFile(path, v.identity, template), goal: v.goal})
 	}
-	return append(commands, b.coldPeers(ctx, x25519)...), nil
+	unlocked, err := b.unlocked(ctx, sshKey)
+	if err != nil {
+		return nil, err
+	}
+	commands = append(commands, command{name: "resolve, through the unlock agent", argv: []string{b.tacenda, "--vault", unlocked, "--resolve", template}, goal: "reported"})
+	peers, err := b.coldPeers(ctx, x25519)
+	return append(commands, peers...), err
 }
 
-// coldPeers decrypt one file each; sops holds the same three secrets.
-func (b *bench) coldPeers(ctx context.Context, recipient string) []command {
-	var out []command
-	plain := b.path("plain.json")
-	if err := os.WriteFile(plain, []byte(`{"A":"sk-live-1","B":"sk-live-2","C":"sk-live-3"}`), 0o600); err != nil {
-		return nil
+// unlocked is a vault behind an unlock agent, which ends with the group.
+func (b *bench) unlocked(ctx context.Context, sshKey string) (string, error) {
+	path, err := b.vault(ctx, "agent.db", sshKey, secrets)
+	if err != nil {
+		return "", err
 	}
-	if age, ok := b.peer(ctx, ageModule); ok {
-		sealed := b.path("plain.age")
-		if exec.CommandContext(ctx, age, "-r", recipient, "-o", sealed, plain).Run() == nil {
-			out = append(out, command{"age -d, one file", []string{age, "-d", "-i", b.path("identity"), sealed}, "slower than resolve"})
+	b.later(func() {
+		if err := b.do(context.WithoutCancel(ctx), "", "lock", "--vault", path); err != nil {
+			b.skip("locking", err.Error())
 		}
-	}
-	if sops, ok := b.peer(ctx, sopsModule); ok {
-		b.env = append(b.env, "SOPS_AGE_KEY_FILE="+b.path("identity"))
-		sealed := b.path("sops.json")
-		cmd := exec.CommandContext(ctx, sops, "encrypt", "--age", recipient, "--output", sealed, plain)
-		cmd.Env = b.env
-		if cmd.Run() == nil {
-			out = append(out, command{"sops decrypt, three values", []string{sops, "decrypt", sealed}, "5 x resolve"})
-		}
-	}
-	return out
+	})
+	return path, b.do(ctx, "", "unlock", "--vault", path, "--identity", b.path("ssh"))
 }
 
 // passphraseCommands compares an unlock by passphrase with a process that does
 // nothing but the same Argon2id call.
 func passphraseCommands(ctx context.Context, b *bench) ([]command, error) {
-	if _, _, err := b.identities(ctx); err != nil {
+	if _, _, err := b.identities(); err != nil {
 		return nil, err
 	}
 	template, err := b.template()
@@ -94,51 +88,88 @@ func passphraseCommands(ctx context.Context, b *bench) ([]command, error) {
 		return nil, err
 	}
 	return []command{
-		{"bare Argon2id, same parameters", append([]string{bare}, cost...), ""},
-		{"resolve, passphrase, 3 secrets", []string{b.tacenda, "--vault", vault, "--passphrase-file", b.path("passphrase"), "--resolve", template}, "1.15"},
+		{name: "Argon2id alone, same parameters", argv: append([]string{bare}, cost...)},
+		{
+			name: "resolve, passphrase", goal: "1.15",
+			argv: []string{b.tacenda, "--vault", vault, "--passphrase-file", b.path("passphrase"), "--resolve", template},
+		},
 	}, nil
+}
+
+// withIdentity is the beginning of a shell line.
+func (b *bench) withIdentity(ctx context.Context, file string, n int) (string, error) {
+	x25519, _, err := b.identities()
+	if err != nil {
+		return "", err
+	}
+	vault, err := b.vault(ctx, file, x25519, n)
+	return fmt.Sprintf("%s --vault %s --identity %s", b.tacenda, vault, b.path("identity")), err
+}
+
+// templateCommands has the programs that know a template by variables of the
+// environment, at a length that all of them can take.
+func templateCommands(ctx context.Context, b *bench) ([]command, error) {
+	tacenda, err := b.withIdentity(ctx, "age.db", secrets)
+	if err != nil {
+		return nil, err
+	}
+	const kilobytes = 16 << 10
+	ours, err := b.large("large16.tmpl", "{{%s}}", kilobytes)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := b.large("large16.env", "${%s}", kilobytes)
+	if err != nil {
+		return nil, err
+	}
+	commands := []command{
+		shell("cat", "cat "+ours+" | cat >/dev/null", ""),
+		shell("resolve FILE", tacenda+" resolve "+ours+" | cat >/dev/null", "reported"),
+	}
+	if envsubst, ok := b.peer(ctx, "envsubst", ""); ok {
+		commands = append(commands, shell("envsubst, values in its environment", b.variables()+envsubst+" <"+theirs+" | cat >/dev/null", "slower than resolve"))
+	}
+	if gomplate, ok := b.peer(ctx, "gomplate", gomplateModule); ok {
+		dots, err := b.large("large16.gomplate", "{{.Env.%s}}", kilobytes)
+		if err != nil {
+			return nil, err
+		}
+		commands = append(commands, shell("gomplate, values in its environment", b.variables()+gomplate+" -f "+dots+" | cat >/dev/null", "slower than resolve"))
+	}
+	return commands, nil
 }
 
 func streamCommands(ctx context.Context, b *bench) ([]command, error) {
-	x25519, _, err := b.identities(ctx)
+	tacenda, err := b.withIdentity(ctx, "age.db", secrets)
 	if err != nil {
 		return nil, err
 	}
-	vault, err := b.vault(ctx, "stream.db", x25519, secrets)
+	large, err := b.large("large.tmpl", "{{%s}}", 1<<20)
 	if err != nil {
 		return nil, err
 	}
-	large, err := b.large(1 << 20)
-	if err != nil {
-		return nil, err
-	}
-	tacenda := fmt.Sprintf("%s --vault %s --identity %s", b.tacenda, vault, b.path("identity"))
-	shell := func(line string) []string { return []string{"sh", "-c", line} }
 	return []command{
-		{"cat FILE | cat", shell("cat " + large + " | cat >/dev/null"), ""},
-		{"resolve FILE | cat", shell(tacenda + " resolve " + large + " | cat >/dev/null"), "1.6, in 16 MiB"},
-		{"cat FILE | resolve - | cat", shell("cat " + large + " | " + tacenda + " resolve - | cat >/dev/null"), "spooled; reported"},
+		shell("cat FILE", "cat "+large+" | cat >/dev/null", ""),
+		shell("resolve FILE", tacenda+" resolve "+large+" | cat >/dev/null", "1.6, in 16 MiB"),
+		shell("cat FILE, into resolve -", "cat "+large+" | "+tacenda+" resolve - | cat >/dev/null", "spooled; reported"),
 	}, nil
 }
 
-// newSSHKey writes an ed25519 key without a passphrase and returns its public line.
-func newSSHKey(path string) (string, error) {
-	public, private, err := ed25519.GenerateKey(nil)
+// redactCommands mask a log for projects of three sizes.
+func redactCommands(ctx context.Context, b *bench) ([]command, error) {
+	log, err := b.log(1 << 14)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	block, err := ssh.MarshalPrivateKey(private, "bench")
-	if err != nil {
-		return "", err
+	commands := []command{shell("cat FILE", "cat "+log+" | cat >/dev/null", "")}
+	for _, n := range []int{1, 100, 10_000} {
+		tacenda, err := b.withIdentity(ctx, fmt.Sprintf("redact%d.db", n), n)
+		if err != nil {
+			return nil, err
+		}
+		commands = append(commands, shell(fmt.Sprintf("redact FILE, %d secrets", n), tacenda+" redact "+log+" | cat >/dev/null", "reported"))
 	}
-	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-		return "", err
-	}
-	key, err := ssh.NewPublicKey(public)
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), nil
+	return commands, nil
 }
 
 // cost reads the parameters of the vault's passphrase slot.

@@ -1,45 +1,59 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"filippo.io/age"
 )
 
 // Versions of the peers, installed for the run and thrown away with it.
 const (
-	ageModule  = "filippo.io/age/cmd/age@v1.3.2"
-	sopsModule = "github.com/getsops/sops/v3/cmd/sops@v3.13.3"
+	ageModule      = "filippo.io/age/cmd/age@v1.3.2"
+	sopsModule     = "github.com/getsops/sops/v3/cmd/sops@v3.13.3"
+	gomplateModule = "github.com/hairyhenderson/gomplate/v4/cmd/gomplate@v4.3.3"
 )
 
 const secrets = 3
 
 // bench is a temporary directory with the program and everything it is measured on.
 type bench struct {
+	options options
 	dir     string
 	out     io.Writer
 	env     []string
 	tacenda string
 	hello   string
-	peers   bool
+	ends    []func() // what was started for a group
 }
 
-func newBench(ctx context.Context, out io.Writer) (*bench, error) {
+func newBench(ctx context.Context, out io.Writer, o options) (b *bench, err error) {
 	dir, err := os.MkdirTemp("", "tacenda-bench-")
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{dir: dir, out: out}
-	b.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_STATE_HOME=" + filepath.Join(dir, "state"), "LC_ALL=C.UTF-8"}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	b = &bench{options: o, dir: dir, out: out}
+	b.env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_STATE_HOME=" + filepath.Join(dir, "state"), "XDG_RUNTIME_DIR=" + filepath.Join(dir, "run"),
+		"LC_ALL=C.UTF-8", "TERM=xterm-256color", "GNUPGHOME=" + filepath.Join(dir, "gpg"), "PASSWORD_STORE_DIR=" + filepath.Join(dir, "pass"),
+		"QT_QPA_PLATFORM=offscreen",
+	}
 	b.tacenda, b.hello = filepath.Join(dir, "tacenda"), filepath.Join(dir, "hello")
+	for _, name := range []string{"run", "gpg"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			return nil, err
+		}
+	}
 	main := filepath.Join(dir, "hello.go")
 	if err := os.WriteFile(main, []byte("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hello\") }\n"), 0o600); err != nil {
 		return nil, err
@@ -52,6 +66,23 @@ func newBench(ctx context.Context, out io.Writer) (*bench, error) {
 	return b, nil
 }
 
+// later keeps what ends something that was started for a group.
+func (b *bench) later(end func()) { b.ends = append(b.ends, end) }
+
+// end ends what was started, the last first.
+func (b *bench) end() {
+	for len(b.ends) > 0 {
+		last := b.ends[len(b.ends)-1]
+		b.ends = b.ends[:len(b.ends)-1]
+		last()
+	}
+}
+
+func (b *bench) close() error {
+	b.end()
+	return os.RemoveAll(b.dir)
+}
+
 // build builds as a release is built.
 func (b *bench) build(ctx context.Context, target, source string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", target, source)
@@ -62,110 +93,48 @@ func (b *bench) build(ctx context.Context, target, source string) error {
 	return nil
 }
 
-// peer installs a program that others use; without it, its rows are skipped.
-func (b *bench) peer(ctx context.Context, module string) (string, bool) {
-	if !b.peers {
+// peer finds a program that others use, or installs it if it is a module and
+// -peers was given. Without it, its rows are skipped by name.
+func (b *bench) peer(ctx context.Context, name, module string) (string, bool) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, true
+	}
+	path := filepath.Join(b.dir, name)
+	if _, err := os.Stat(path); err == nil {
+		return path, true
+	}
+	if module == "" || !b.options.peers {
+		b.skip(name, "not installed")
 		return "", false
 	}
-	name := strings.TrimSuffix(filepath.Base(module), module[strings.Index(module, "@"):])
 	cmd := exec.CommandContext(ctx, "go", "install", "-trimpath", "-ldflags=-s -w", module)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+b.dir, "GOFLAGS=-mod=mod")
 	cmd.Dir = b.dir
-	if err := cmd.Run(); err != nil {
-		fmt.Fprintf(b.out, "%s cannot be had here and is skipped\n", name)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		b.skip(name, lines[len(lines)-1])
 		return "", false
 	}
-	return filepath.Join(b.dir, name), true
+	return path, true
+}
+
+// skip says which rows are missing, and why.
+func (b *bench) skip(name, why string) { fmt.Fprintf(b.out, "%s is skipped: %s\n", name, why) }
+
+// tool runs another program once, as preparation.
+func (b *bench) tool(ctx context.Context, stdin string, argv ...string) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = b.env
+	cmd.Stdin = strings.NewReader(stdin)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", filepath.Base(argv[0]), err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // do runs the program once, as preparation.
 func (b *bench) do(ctx context.Context, stdin string, args ...string) error {
-	cmd := exec.CommandContext(ctx, b.tacenda, args...)
-	cmd.Env = b.env
-	cmd.Stdin = strings.NewReader(stdin)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("tacenda %s: %w: %s", args[0], err, out)
-	}
-	return nil
-}
-
-// name of the i-th secret.
-func name(i int) string { return fmt.Sprintf("SERVICE_%06d_TOKEN", i) }
-
-// vault makes a vault of n secrets that opens with recipient, and with a
-// passphrase when it is empty.
-func (b *bench) vault(ctx context.Context, file, recipient string, n int) (string, error) {
-	path := b.path(file)
-	args := []string{"init", "--vault", path}
-	unlock := []string{"--identity", b.path("identity")}
-	if recipient != "" {
-		args = append(args, "--recipient", recipient)
-	} else {
-		unlock = []string{"--passphrase-file", b.path("passphrase")}
-		args = append(args, unlock...)
-	}
-	if strings.HasPrefix(recipient, "ssh-") {
-		unlock = []string{"--identity", b.path("ssh")}
-	}
-	if err := b.do(ctx, "", args...); err != nil {
-		return "", err
-	}
-	var env strings.Builder
-	for i := range n {
-		fmt.Fprintf(&env, "%s=sk-live-%040d\n", name(i), i)
-	}
-	return path, b.do(ctx, env.String(), append([]string{"import", "-", "--format", "env", "--vault", path}, unlock...)...)
-}
-
-// identities writes an age identity, an SSH key and a passphrase; it returns
-// the recipients of the first two.
-func (b *bench) identities(ctx context.Context) (x25519, ssh string, err error) {
-	id, err := age.GenerateX25519Identity()
-	if err != nil {
-		return "", "", err
-	}
-	if err := os.WriteFile(b.path("identity"), []byte(id.String()+"\n"), 0o600); err != nil {
-		return "", "", err
-	}
-	if err := os.WriteFile(b.path("passphrase"), []byte("correct horse battery staple\n"), 0o600); err != nil {
-		return "", "", err
-	}
-	if _, err := os.Stat(b.path("ssh")); err != nil {
-		if ssh, err = newSSHKey(b.path("ssh")); err != nil {
-			return "", "", err
-		}
-	}
-	return id.Recipient().String(), ssh, nil
-}
-
-// template writes a small template that names three secrets.
-func (b *bench) template() (string, error) {
-	path := b.path("app.conf.tmpl")
-	var t bytes.Buffer
-	for i := range secrets {
-		fmt.Fprintf(&t, "token_%d = \"{{%s}}\"\n", i, name(i))
-	}
-	t.WriteString(strings.Repeat("# a line that holds no placeholder\n", 20))
-	return path, os.WriteFile(path, t.Bytes(), 0o600)
-}
-
-// large writes a template of n kilobytes with a placeholder in each.
-func (b *bench) large(n int) (string, error) {
-	path := b.path("large.tmpl")
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	w := bufio.NewWriterSize(f, 1<<20)
-	for i := range n {
-		line := fmt.Sprintf("key = {{%s}} ", name(i%secrets))
-		fmt.Fprintf(w, "%s%s\n", line, strings.Repeat("x", 1023-len(line)))
-	}
-	if err := w.Flush(); err != nil {
-		return "", err
-	}
-	return path, f.Close()
+	return b.tool(ctx, stdin, append([]string{b.tacenda}, args...)...)
 }
