@@ -142,6 +142,7 @@ func slowly(value string, next <-chan bool) http.HandlerFunc {
 		switch req.URL.Path {
 		case "/never":
 			<-req.Context().Done()
+			panic(http.ErrAbortHandler) // not even an empty answer
 		case "/half":
 			flush("half ")
 			<-req.Context().Done()

@@ -40,8 +40,10 @@ var plants = map[string]func(needle []byte) any{
 	"utf-32le":    func(n []byte) any { return []rune(string(n)) },
 	"far away":    func(n []byte) any { return append(make([]byte, 3<<20+5), n...) },
 	"over a join": overTheJoin,
-	"piece":       func(n []byte) any { return bytes.Clone(n[7:25]) },
-	"nothing":     func([]byte) any { return nil },
+	"piece": func(n []byte) any { // with other bytes around it than the needle has
+		return append(append([]byte{^n[6]}, n[7:25]...), ^n[25])
+	},
+	"nothing": func([]byte) any { return nil },
 }
 
 // onTheWay is which other forms come up while one is made.
