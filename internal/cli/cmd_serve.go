@@ -188,12 +188,19 @@ func (s *server) listen(ctx context.Context, f serveFlags, key gossh.Signer, mad
 		return err
 	case lost = <-s.lost:
 	case <-ctx.Done():
+		select { // both may have come to pass
+		case lost = <-s.lost:
+		default:
+		}
 	}
 	s.notes.Info("stopping", "sessions", ssh.Sessions())
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 	defer cancel()
 	ssh.Shutdown(grace)
-	return errors.Join(<-ended, lost, ctx.Err())
+	if lost != nil {
+		return errors.Join(<-ended, lost) // which says more than the signal that may have come as well
+	}
+	return errors.Join(<-ended, ctx.Err())
 }
 
 // ended wakes the sweep, unless it was woken already.
