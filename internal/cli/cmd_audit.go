@@ -81,11 +81,7 @@ func (a *app) audit(ctx context.Context, f auditFlags) error {
 	if f.verify != "" && f.verify != verifyOnly && !isHead(f.verify) {
 		return hinted(usagef("--verify: this is no head"), "give the whole line that tacenda audit --head printed")
 	}
-	project, err := a.projectName()
-	if err != nil {
-		return err
-	}
-	v, err := a.openVault(ctx, forReading)
+	project, v, err := a.openProject(ctx, forReading)
 	if err != nil {
 		return err
 	}

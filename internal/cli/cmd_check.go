@@ -165,9 +165,8 @@ func newLint(ctx context.Context, v gate, project string, now time.Time) (*lint,
 	if err != nil {
 		return nil, err
 	}
-	l := &lint{project: project, secrets: secrets, expired: map[string]string{}, used: map[string]bool{}}
+	l := &lint{project: project, secrets: secrets, names: namesOf(secrets), expired: map[string]string{}, used: map[string]bool{}}
 	for _, s := range secrets {
-		l.names = append(l.names, s.Name)
 		if s.Expired(now) {
 			l.expired[s.Name] = "since " + s.Expires.UTC().Format(time.DateOnly)
 		}

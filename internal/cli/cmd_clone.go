@@ -43,11 +43,7 @@ func (a *app) clone(ctx context.Context, names []string, to string, overwrite bo
 	if err := checkSecretNames(names); err != nil {
 		return err
 	}
-	project, err := a.projectName()
-	if err != nil {
-		return err
-	}
-	v, err := a.openVault(ctx, forChange)
+	project, v, err := a.openProject(ctx, forChange)
 	if err != nil {
 		return err
 	}

@@ -94,11 +94,7 @@ func (a *app) create(c *cobra.Command, name string, meta *metaFlags, value *valu
 	if !value.given() && !a.hasTerminal() {
 		return hinted(usagef("create %s: there is no terminal to ask for the value", name), "use --value-file FILE (- for standard input) or --generate")
 	}
-	project, err := a.projectName()
-	if err != nil {
-		return err
-	}
-	v, err := a.openVault(ctx, forChange)
+	project, v, err := a.openProject(ctx, forChange)
 	if err != nil {
 		return err
 	}

@@ -49,11 +49,7 @@ func (a *app) deleteSecrets(ctx context.Context, names, in []string, force, yes 
 	if !yes && !a.hasTerminal() {
 		return hinted(usagef("delete: there is no terminal to ask"), "add --yes")
 	}
-	project, err := a.projectName()
-	if err != nil {
-		return err
-	}
-	v, err := a.openVault(ctx, forChange)
+	project, v, err := a.openProject(ctx, forChange)
 	if err != nil {
 		return err
 	}

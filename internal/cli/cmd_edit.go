@@ -68,11 +68,7 @@ func (a *app) edit(c *cobra.Command, name string, meta *metaFlags, value *valueF
 		return hinted(usagef("edit %s: nothing to change was named, and there is no terminal to ask for the value", name),
 			"use --value-file FILE (- for standard input), --generate or another option")
 	}
-	project, err := a.projectName()
-	if err != nil {
-		return err
-	}
-	v, err := a.openVault(ctx, forChange)
+	project, v, err := a.openProject(ctx, forChange)
 	if err != nil {
 		return err
 	}

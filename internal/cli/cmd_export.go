@@ -21,11 +21,7 @@ file, which tacenda resolve fills. No value is opened for it.`,
 }
 
 func (a *app) export(ctx context.Context) error {
-	project, err := a.projectName()
-	if err != nil {
-		return err
-	}
-	v, err := a.openVault(ctx, forReading)
+	project, v, err := a.openProject(ctx, forReading)
 	if err != nil {
 		return err
 	}

@@ -82,11 +82,7 @@ func (a *app) changeGrant(ctx context.Context, member string, change func(v gate
 	if err := vault.CheckName("member", member); err != nil {
 		return err
 	}
-	project, err := a.projectName()
-	if err != nil {
-		return err
-	}
-	v, err := a.openVault(ctx, forChange)
+	project, v, err := a.openProject(ctx, forChange)
 	if err != nil {
 		return err
 	}

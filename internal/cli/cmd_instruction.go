@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -83,33 +82,12 @@ hints is shown by tacenda resolve --instruction NAME --preview.
 Exit codes: 2 malformed name; 5 no such instruction.`,
 		Example: "  tacenda instruction show billing-runbook > runbook.md",
 		Args:    exactly(1, "one NAME"),
-		RunE:    func(c *cobra.Command, args []string) error { return a.instructionShow(c.Context(), args[0]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.showText(c.Context(), vault.Instruction, args[0], func(t vault.Text) (any, error) { return toInstructionJSON(t) })
+		},
 	}
 	a.jsonFlag(c)
 	return c
-}
-
-func (a *app) instructionShow(ctx context.Context, name string) error {
-	if err := vault.CheckName(vault.Instruction.String(), name); err != nil {
-		return err
-	}
-	project, v, err := a.openProject(ctx, forReading)
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	t, err := v.Text(ctx, project, vault.Instruction, name)
-	if err != nil {
-		return err
-	}
-	if a.json {
-		item, err := toInstructionJSON(t)
-		if err != nil {
-			return err
-		}
-		return writeJSON(a.out, item)
-	}
-	return a.printText(t.Text)
 }
 
 func (a *app) instructionSetCommand() *cobra.Command {
@@ -131,41 +109,10 @@ Exit codes: 2 malformed name, or no text; 5 no such file or project.`,
 }
 
 func (a *app) instructionSet(ctx context.Context, name, file string) error {
-	if err := vault.CheckName(vault.Instruction.String(), name); err != nil {
-		return err
-	}
-	if file == "" {
-		return hinted(usagef("instruction set %s: no text was given", name), "use -f FILE, or -f - for standard input")
-	}
-	if err := a.claimStdin("-f", file); err != nil {
-		return err
-	}
-	text, err := a.readText(ctx, file)
-	if err != nil {
-		return err
-	}
-	project, v, err := a.openProject(ctx, forChange)
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	secrets, err := v.Secrets(ctx, project)
-	if err != nil {
-		return err
-	}
-	t, err := v.SetText(ctx, project, vault.Instruction, name, text, 0)
-	if err != nil {
-		return err
-	}
-	if err := a.warnText(t, file, secrets); err != nil {
-		return err
-	}
-	done := "created instruction %s in project %s"
-	if t.Version > 1 {
-		done = "changed instruction %s in project %s, version " + strconv.FormatUint(t.Version, 10)
-	}
-	a.note(fmt.Sprintf(done, t.Name, project))
-	return nil
+	return a.setText(ctx, vault.Instruction, name, textFile{
+		path: file, what: "text",
+		warn: func(t vault.Text, names []string) error { return a.warnText(t, file, names) },
+	})
 }
 
 func (a *app) instructionDeleteCommand() *cobra.Command {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tacenda/internal/leak"
+	"tacenda/internal/vault"
 )
 
 func (a *app) redactCommand() *cobra.Command {
@@ -65,15 +66,11 @@ func (a *app) redact(ctx context.Context, path string) error {
 // openFinder makes a finder of all values of the project, and says which are too
 // short for it. The second result closes it and what it reads from.
 func (a *app) openFinder(ctx context.Context) (*leak.Finder, func(), error) {
-	project, err := a.projectName()
+	project, v, err := a.openProject(ctx, forReading)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := a.openVault(ctx, forReading)
-	if err != nil {
-		return nil, nil, err
-	}
-	finder, done, err := finderOf(ctx, v, project)
+	finder, values, err := finderOf(ctx, v, project)
 	if err != nil {
 		v.Close()
 		return nil, nil, err
@@ -81,19 +78,16 @@ func (a *app) openFinder(ctx context.Context) (*leak.Finder, func(), error) {
 	if short := finder.Skipped(); len(short) > 0 {
 		a.note(fmt.Sprintf("not searched for, because shorter than %d bytes: %s", leak.MinValue, strings.Join(short, ", ")))
 	}
-	return finder, func() { done(); v.Close() }, nil
+	return finder, func() { finder.Close(); values.Close(); v.Close() }, nil
 }
 
-// finderOf is openFinder with a vault that is open, and stays open.
-func finderOf(ctx context.Context, v gate, project string) (*leak.Finder, func(), error) {
+// finderOf is the finder of openFinder and what it reads from.
+func finderOf(ctx context.Context, v gate, project string) (*leak.Finder, vault.Values, error) {
 	secrets, err := v.Secrets(ctx, project)
 	if err != nil {
 		return nil, nil, err
 	}
-	names := make([]string, len(secrets))
-	for i, s := range secrets {
-		names[i] = s.Name
-	}
+	names := namesOf(secrets)
 	values, err := v.Values(ctx, project, names)
 	if err != nil {
 		return nil, nil, err
@@ -103,5 +97,5 @@ func finderOf(ctx context.Context, v gate, project string) (*leak.Finder, func()
 		values.Close()
 		return nil, nil, err
 	}
-	return finder, func() { finder.Close(); values.Close() }, nil
+	return finder, values, nil
 }

@@ -51,11 +51,7 @@ func (a *app) refs(ctx context.Context, args []string) error {
 	if err := a.claimPaths(args); err != nil {
 		return err
 	}
-	project, err := a.projectName()
-	if err != nil {
-		return err
-	}
-	v, err := a.openVault(ctx, forReading)
+	project, v, err := a.openProject(ctx, forReading)
 	if err != nil {
 		return err
 	}

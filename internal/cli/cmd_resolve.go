@@ -200,11 +200,7 @@ func (a *app) resolve(c *cobra.Command, files []string, f *resolveFlags) error {
 	if err := refuseOverTemplate(sources, targets); err != nil {
 		return err
 	}
-	project, err := a.projectName()
-	if err != nil {
-		return err
-	}
-	v, err := a.openVault(c.Context(), forReading)
+	project, v, err := a.openProject(c.Context(), forReading)
 	if err != nil {
 		return err
 	}
@@ -341,9 +337,7 @@ func (r *resolving) projectNames(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	r.loaded = true
-	for _, s := range secrets {
-		r.have = append(r.have, s.Name)
-	}
+	r.have = namesOf(secrets)
 	return r.have, nil
 }
 

@@ -233,9 +233,7 @@ func (r *runner) plan(ctx context.Context, only bool) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range secrets {
-		r.have = append(r.have, s.Name)
-	}
+	r.have = namesOf(secrets)
 	switch {
 	case only:
 		r.only = r.flags.only
@@ -299,7 +297,7 @@ func (r *runner) warnExpired(secrets []vault.Secret) {
 		_, ok := slices.BinarySearch(r.used, s.Name)
 		return !ok
 	})
-	_ = (&resolving{a: r.a, flags: &resolveFlags{}}).expired(given) // an error only with --strict
+	r.a.warnExpired(given)
 }
 
 // command puts together what is run. The finder, which masks, is nil without one.

@@ -51,11 +51,7 @@ func (a *app) show(ctx context.Context, name string) error {
 	if err := checkSecretName(name); err != nil {
 		return err
 	}
-	project, err := a.projectName()
-	if err != nil {
-		return err
-	}
-	v, err := a.openVault(ctx, forReading)
+	project, v, err := a.openProject(ctx, forReading)
 	if err != nil {
 		return err
 	}

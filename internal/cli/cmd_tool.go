@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -139,33 +138,18 @@ it makes is shown by tacenda call NAME --dry-run.
 Exit codes: 2 malformed name; 5 no such tool.`,
 		Example: "  tacenda tool show get-user > get-user.yaml\n  tacenda tool show get-user --json",
 		Args:    exactly(1, "one NAME"),
-		RunE:    func(c *cobra.Command, args []string) error { return a.toolShow(c.Context(), args[0]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.showText(c.Context(), vault.Tool, args[0], func(t vault.Text) (any, error) {
+				tool, err := parseTool(t)
+				if err != nil {
+					return nil, err
+				}
+				return toToolJSON(t.Name, tool), nil
+			})
+		},
 	}
 	a.jsonFlag(c)
 	return c
-}
-
-func (a *app) toolShow(ctx context.Context, name string) error {
-	if err := vault.CheckName(vault.Tool.String(), name); err != nil {
-		return err
-	}
-	project, v, err := a.openProject(ctx, forReading)
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	text, err := v.Text(ctx, project, vault.Tool, name)
-	if err != nil {
-		return err
-	}
-	if !a.json {
-		return a.printText(text.Text)
-	}
-	t, err := parseTool(text)
-	if err != nil {
-		return err
-	}
-	return writeJSON(a.out, toToolJSON(name, t))
 }
 
 func (a *app) toolSetCommand() *cobra.Command {
@@ -188,49 +172,22 @@ project.`,
 }
 
 func (a *app) toolSet(ctx context.Context, name, file string) error {
-	if err := vault.CheckName(vault.Tool.String(), name); err != nil {
-		return err
-	}
-	if file == "" {
-		return hinted(usagef("tool set %s: no definition was given", name), "use -f FILE, or -f - for standard input")
-	}
-	if err := a.claimStdin("-f", file); err != nil {
-		return err
-	}
-	text, err := a.readText(ctx, file)
-	if err != nil {
-		return err
-	}
-	if t, problems := apitool.Parse(file, []byte(text)); t == nil { // before a passphrase is asked for
-		return a.refuseTool(name, problems)
-	}
-	project, v, err := a.openProject(ctx, forChange)
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	secrets, err := v.Secrets(ctx, project)
-	if err != nil {
-		return err
-	}
-	names := make([]string, len(secrets))
-	for i, s := range secrets {
-		names[i] = s.Name
-	}
-	_, problems := apitool.Check(file, []byte(text), names)
-	stored, err := v.SetText(ctx, project, vault.Tool, name, text, 0)
-	if err != nil {
-		return err
-	}
-	for _, p := range problems {
-		a.line(p.String())
-	}
-	done := "created tool %s in project %s"
-	if stored.Version > 1 {
-		done = "changed tool %s in project %s, version " + strconv.FormatUint(stored.Version, 10)
-	}
-	a.note(fmt.Sprintf(done, name, project))
-	return nil
+	return a.setText(ctx, vault.Tool, name, textFile{
+		path: file, what: "definition",
+		refuse: func(text string) error {
+			if t, problems := apitool.Parse(file, []byte(text)); t == nil {
+				return a.refuseTool(name, problems)
+			}
+			return nil
+		},
+		warn: func(t vault.Text, names []string) error {
+			_, problems := apitool.Check(file, []byte(t.Text), names)
+			for _, p := range problems {
+				a.line(p.String())
+			}
+			return nil
+		},
+	})
 }
 
 // refuseTool lists what is wrong with a definition.

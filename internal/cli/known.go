@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"tacenda/internal/agent"
 	"tacenda/internal/atomicfile"
 	"tacenda/internal/vault"
+	"tacenda/store"
 )
 
 // places is which vault this machine found at each place, in the directory of
@@ -109,4 +111,51 @@ func (a *app) writeWhole(path, text string) error {
 		return err
 	}
 	return f.Commit()
+}
+
+// trustPlace lets a .tacenda file choose a vault only when this machine has
+// opened it before, or somebody at a terminal agrees: whoever wrote the file
+// (a checkout, say) could otherwise have secrets stored in a vault of theirs.
+func (a *app) trustPlace(ctx context.Context, at place, engine store.Engine) error {
+	info, err := vault.Peek(ctx, engine)
+	if err != nil {
+		return err
+	}
+	state := a.stateDir()
+	if state != "" && vault.Seen(state, info.ID) {
+		return nil
+	}
+	return a.confirmPlace(ctx, at)
+}
+
+// confirmPlace asks whether a .tacenda file may choose a vault that this machine
+// does not know.
+func (a *app) confirmPlace(ctx context.Context, at place) error {
+	return a.consent(ctx, fmt.Sprintf("%s names the vault %s, which this machine has not opened before", at.from, at.path),
+		"Use it?", "if you trust it, open it once with --vault "+at.path)
+}
+
+// agreeToPlace lets a .tacenda file choose where a vault is made or restored only when
+// somebody at a terminal agrees: it cannot be known yet, and whoever wrote the
+// file could have the vault made where they can take it away.
+func (a *app) agreeToPlace(ctx context.Context, at place) error {
+	if !at.file {
+		return nil
+	}
+	return a.consent(ctx, fmt.Sprintf("%s wants a vault to be written at %s", at.from, at.path),
+		"Do it?", "if you trust it, name the place with --vault "+at.path)
+}
+
+// consent states a fact and asks about it. Without somebody at a terminal who
+// says yes, the fact is the error.
+func (a *app) consent(ctx context.Context, fact, question, hint string) error {
+	refusal := hinted(errors.New(fact), hint)
+	if !a.hasTerminal() {
+		return refusal
+	}
+	ok, err := a.confirm(ctx, fact+". "+question)
+	if err == nil && !ok {
+		err = refusal
+	}
+	return err
 }

@@ -132,55 +132,6 @@ func (o *openers) open(ctx context.Context, engine store.Engine, opts vault.Opti
 	return v, err
 }
 
-// trustPlace lets a .tacenda file choose a vault only when this machine has
-// opened it before, or somebody at a terminal agrees: whoever wrote the file
-// (a checkout, say) could otherwise have secrets stored in a vault of theirs.
-func (a *app) trustPlace(ctx context.Context, at place, engine store.Engine) error {
-	info, err := vault.Peek(ctx, engine)
-	if err != nil {
-		return err
-	}
-	state := a.stateDir()
-	if state != "" && vault.Seen(state, info.ID) {
-		return nil
-	}
-	return a.confirmPlace(ctx, at)
-}
-
-// confirmPlace asks whether a .tacenda file may choose a vault that this machine
-// does not know.
-func (a *app) confirmPlace(ctx context.Context, at place) error {
-	refusal := hinted(fmt.Errorf("%s names the vault %s, which this machine has not opened before", at.from, at.path),
-		"if you trust it, open it once with --vault "+at.path)
-	if !a.hasTerminal() {
-		return refusal
-	}
-	ok, err := a.confirm(ctx, fmt.Sprintf("%s names the vault %s, which this machine has not opened before. Use it?", at.from, at.path))
-	if err == nil && !ok {
-		err = refusal
-	}
-	return err
-}
-
-// agreeToPlace lets a .tacenda file choose where a vault is made or restored only when
-// somebody at a terminal agrees: it cannot be known yet, and whoever wrote the
-// file could have the vault made where they can take it away.
-func (a *app) agreeToPlace(ctx context.Context, at place) error {
-	if !at.file {
-		return nil
-	}
-	refusal := hinted(fmt.Errorf("%s wants a vault to be written at %s", at.from, at.path),
-		"if you trust it, name the place with --vault "+at.path)
-	if !a.hasTerminal() {
-		return refusal
-	}
-	ok, err := a.confirm(ctx, fmt.Sprintf("%s wants a vault to be written at %s. Do it?", at.from, at.path))
-	if err == nil && !ok {
-		err = refusal
-	}
-	return err
-}
-
 // openers are the ways to open a vault that this run has.
 type openers struct {
 	list  []*attempt

@@ -35,16 +35,23 @@ func (r *resolving) unsafe(secrets []vault.Secret) error {
 	return nil
 }
 
-// expired warns of every secret in use that should have been replaced.
-func (r *resolving) expired(secrets []vault.Secret) error {
+// warnExpired warns of every one of the secrets that should have been replaced,
+// and returns their names.
+func (a *app) warnExpired(secrets []vault.Secret) []string {
 	now := time.Now()
 	var names []string
 	for _, s := range secrets {
 		if s.Expired(now) {
 			names = append(names, s.Name)
-			r.a.warn(fmt.Sprintf("%s expired on %s", s.Name, s.Expires.UTC().Format(time.DateOnly)))
+			a.warn(fmt.Sprintf("%s expired on %s", s.Name, s.Expires.UTC().Format(time.DateOnly)))
 		}
 	}
+	return names
+}
+
+// expired warns of every secret in use that should have been replaced.
+func (r *resolving) expired(secrets []vault.Secret) error {
+	names := r.a.warnExpired(secrets)
 	if len(names) > 0 && r.flags.strict {
 		return hinted(failf(exitUnresolved, "resolving: expired: %s", strings.Join(names, ", ")), "replace the value with tacenda edit")
 	}

@@ -16,16 +16,6 @@ import (
 // What the commands for tools and for instructions share: both are texts with
 // placeholders that a project keeps.
 
-// openProject opens the vault and names the project to work in.
-func (a *app) openProject(ctx context.Context, acc access) (string, gate, error) {
-	project, err := a.projectName()
-	if err != nil {
-		return "", nil, err
-	}
-	v, err := a.openVault(ctx, acc)
-	return project, v, err
-}
-
 // placeholders are the names in a text, each once, sorted.
 func placeholders(t vault.Text) ([]string, error) {
 	names := []string{}
@@ -73,13 +63,9 @@ func (a *app) printText(text string) error {
 }
 
 // warnText warns of placeholders in a text that name none of the project's
-// secrets, and of what looks like one. Places are those of the file that it came
+// secrets, whose names are sorted, and of what looks like one. Places are those of the file that it came
 // from.
-func (a *app) warnText(t vault.Text, file string, secrets []vault.Secret) error {
-	names := make([]string, len(secrets))
-	for i, s := range secrets {
-		names[i] = s.Name
-	}
+func (a *app) warnText(t vault.Text, file string, names []string) error {
 	known := func(name string) bool { _, ok := slices.BinarySearch(names, name); return ok }
 	return resolver.Walk(strings.NewReader(t.Text), resolver.Options{File: file, Known: known}, func(o resolver.Occurrence) error {
 		why := o.Why
@@ -91,6 +77,81 @@ func (a *app) warnText(t vault.Text, file string, secrets []vault.Secret) error 
 		}
 		return nil
 	})
+}
+
+// A textFile is where a tool or an instruction is read from, and who looks at it.
+type textFile struct {
+	path, what string
+	refuse     func(text string) error                  // before a passphrase is asked for; nil takes every text
+	warn       func(t vault.Text, names []string) error // of what was stored, with the names that the project has
+}
+
+// setText creates a tool or an instruction, or replaces its text.
+func (a *app) setText(ctx context.Context, k vault.TextKind, name string, from textFile) error {
+	if err := vault.CheckName(k.String(), name); err != nil {
+		return err
+	}
+	if from.path == "" {
+		return hinted(usagef("%s set %s: no %s was given", k, name, from.what), "use -f FILE, or -f - for standard input")
+	}
+	if err := a.claimStdin("-f", from.path); err != nil {
+		return err
+	}
+	text, err := a.readText(ctx, from.path)
+	if err != nil {
+		return err
+	}
+	if from.refuse != nil {
+		if err := from.refuse(text); err != nil {
+			return err
+		}
+	}
+	project, v, err := a.openProject(ctx, forChange)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	secrets, err := v.Secrets(ctx, project)
+	if err != nil {
+		return err
+	}
+	t, err := v.SetText(ctx, project, k, name, text, 0)
+	if err != nil {
+		return err
+	}
+	if err := from.warn(t, namesOf(secrets)); err != nil {
+		return err
+	}
+	if t.Version > 1 {
+		a.note(fmt.Sprintf("changed %s %s in project %s, version %d", k, name, project, t.Version))
+		return nil
+	}
+	a.note(fmt.Sprintf("created %s %s in project %s", k, name, project))
+	return nil
+}
+
+// showText prints a tool or an instruction as it was set, or as asJSON has it.
+func (a *app) showText(ctx context.Context, k vault.TextKind, name string, asJSON func(vault.Text) (any, error)) error {
+	if err := vault.CheckName(k.String(), name); err != nil {
+		return err
+	}
+	project, v, err := a.openProject(ctx, forReading)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	t, err := v.Text(ctx, project, k, name)
+	if err != nil {
+		return err
+	}
+	if !a.json {
+		return a.printText(t.Text)
+	}
+	item, err := asJSON(t)
+	if err != nil {
+		return err
+	}
+	return writeJSON(a.out, item)
 }
 
 // deleteText deletes a tool or an instruction.

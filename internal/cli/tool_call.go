@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"tacenda/internal/apitool"
 	"tacenda/internal/leak"
@@ -72,10 +71,8 @@ func (k *toolCall) failed(err error) error {
 
 // missing is the error for placeholders that the project lacks.
 func (k *toolCall) missing(t *apitool.Tool, secrets []vault.Secret) error {
-	var have, lacking []string
-	for _, s := range secrets {
-		have = append(have, s.Name)
-	}
+	have := namesOf(secrets)
+	var lacking []string
 	for _, name := range t.Placeholders() {
 		if slices.Contains(have, name) {
 			continue
@@ -129,11 +126,7 @@ func (k *toolCall) do(ctx context.Context) (*apitool.Answer, error) {
 
 func (k *toolCall) warnExpired(t *apitool.Tool, secrets []vault.Secret) {
 	used := t.Placeholders()
-	for _, s := range secrets {
-		if s.Expired(time.Now()) && slices.Contains(used, s.Name) {
-			k.a.warn(fmt.Sprintf("%s expired on %s", s.Name, s.Expires.UTC().Format(time.DateOnly)))
-		}
-	}
+	k.a.warnExpired(slices.DeleteFunc(slices.Clone(secrets), func(s vault.Secret) bool { return !slices.Contains(used, s.Name) }))
 }
 
 // hosts are the hosts to which secrets are bound.
@@ -158,10 +151,7 @@ type callValues struct {
 }
 
 func (k *toolCall) open(ctx context.Context, t *apitool.Tool, secrets []vault.Secret) (*callValues, error) {
-	names := make([]string, len(secrets))
-	for i, s := range secrets {
-		names[i] = s.Name
-	}
+	names := namesOf(secrets)
 	own, err := k.v.Values(ctx, k.project, t.Placeholders())
 	if err != nil {
 		return nil, err
