@@ -241,3 +241,65 @@ func (b *browser) statusField(u *ui, w int, found string) (string, *point) {
 	r.text(u.theme.dim, found)
 	return r.end(), &point{2 + x, 0}
 }
+
+// pane frames the list.
+func (b *browser) pane(u *ui, title, note string, lines []string) []string {
+	return pane{title: title, note: note, focused: u.listFocused() && !b.onPreview, w: b.list.w, h: b.list.h, lines: lines}.draw(u)
+}
+
+// scrolled frames the part of a preview's lines that fits, and says which part
+// it is when there is more.
+func (b *browser) scrolled(u *ui, p pane, lines []string) []string {
+	for i, l := range lines {
+		lines[i] = " " + l + " "
+	}
+	b.detail.fit(len(lines), p.h-2)
+	p.lines = lines[b.detail.top:b.detail.end()]
+	if len(lines) > p.h-2 {
+		p.note = number(b.detail.top+1) + "-" + number(b.detail.end()) + "/" + number(len(lines))
+	}
+	return p.draw(u)
+}
+
+// listRow begins a row of a list of w cells; st is how its name is written. The
+// selected row is marked with > and the weight of its name. Nothing else differs,
+// and nothing behind the name: the renderer rewrites a row from its first to its
+// last difference, and over a slow line a whole row in reverse costs ten times as
+// many bytes.
+func (u *ui) listRow(w int, selected bool) (r *row, st style) {
+	r = newRow(u, w)
+	if !selected {
+		r.gap(3)
+		return r, ""
+	}
+	r.gap(1)
+	r.text(u.theme.accent, ">")
+	r.gap(1)
+	return r, u.theme.strong
+}
+
+// endWithMenu ends a row of a list with the dots that open its menu.
+func (r *row) endWithMenu() string {
+	r.gap(r.left - 1)
+	r.text(r.u.theme.dim, r.u.glyphs.menu)
+	return r.end()
+}
+
+// A heading is what stands above a column; one of no width is left out.
+type heading struct {
+	text string
+	w    int
+}
+
+// listHead is the row above a list.
+func (u *ui) listHead(w int, columns []heading) string {
+	r := newRow(u, w)
+	r.gap(3)
+	for _, c := range columns {
+		if c.w > 0 {
+			r.cell(u.theme.dim, c.text, c.w)
+			r.gap(2)
+		}
+	}
+	return r.end()
+}

@@ -82,21 +82,7 @@ func newStreamSource(from io.Reader) (*streamSource, error) {
 func pump(to *os.File, from io.Reader, buf *secret.Bytes) {
 	defer buf.Destroy()
 	defer func() { _ = to.Close() }() // a pipe has nothing left to say
-	_ = buf.Use(func(p []byte) error {
-		for {
-			n, err := from.Read(p)
-			if n > 0 {
-				_, werr := to.Write(p[:n])
-				secret.Wipe(p[:n])
-				if werr != nil {
-					return werr
-				}
-			}
-			if err != nil {
-				return err
-			}
-		}
-	})
+	_ = buf.Relay(to, from)
 }
 
 func (s *streamSource) write(p []byte) (int, error) {

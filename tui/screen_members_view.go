@@ -75,22 +75,11 @@ func (s *membersScreen) drawList(u *ui) []string {
 	if n := len(s.view); n > 0 {
 		note = number(s.win.at+1) + "/" + number(n)
 	}
-	return pane{title: "Members", note: note, focused: u.listFocused() && !s.onPreview, w: s.list.w, h: s.list.h, lines: lines}.draw(u)
+	return s.pane(u, "Members", note, lines)
 }
 
 func drawMemberHead(u *ui, c memberColumns, w int) string {
-	r := newRow(u, w)
-	r.gap(3)
-	for _, x := range []struct {
-		text string
-		w    int
-	}{{"NAME", c.name}, {"PERMISSION", c.may}, {"KEY", c.kind}, {"FINGERPRINT", c.key}} {
-		if x.w > 0 {
-			r.cell(u.theme.dim, x.text, x.w)
-			r.gap(2)
-		}
-	}
-	return r.end()
+	return u.listHead(w, []heading{{"NAME", c.name}, {"PERMISSION", c.may}, {"KEY", c.kind}, {"FINGERPRINT", c.key}})
 }
 
 // mayWord is what somebody may do in the open project.
@@ -101,19 +90,8 @@ func mayWord(u *ui, p *person) string {
 	return grantWord(p.grant(u.data.project))
 }
 
-// drawMember marks the selected row with > and the weight of its name only: see
-// secretsScreen.drawRow.
 func drawMember(u *ui, c memberColumns, w int, p *person, selected bool) string {
-	r := newRow(u, w)
-	st := style("")
-	if selected {
-		st = u.theme.strong
-		r.gap(1)
-		r.text(u.theme.accent, ">")
-		r.gap(1)
-	} else {
-		r.gap(3)
-	}
+	r, st := u.listRow(w, selected)
 	name := u.middle(p.name, c.name)
 	if p.you && u.width(name)+len(youWord) <= c.name {
 		name += youWord
@@ -132,9 +110,7 @@ func drawMember(u *ui, c memberColumns, w int, p *person, selected bool) string 
 		r.gap(2)
 		r.name(u.theme.dim, p.fingerprint, c.key)
 	}
-	r.gap(r.left - 1)
-	r.text(u.theme.dim, u.glyphs.menu)
-	return r.end()
+	return r.endWithMenu()
 }
 
 // drawPreview shows a member's key, and what they were granted in each project.
@@ -145,15 +121,7 @@ func (s *membersScreen) drawPreview(u *ui, where rect, focused bool) []string {
 		return p.draw(u)
 	}
 	lines := memberLines(u, sel, where.w-4)
-	for i, l := range lines {
-		lines[i] = " " + l + " "
-	}
-	s.detail.fit(len(lines), where.h-2)
-	p.lines = lines[s.detail.top:s.detail.end()]
-	if len(lines) > where.h-2 {
-		p.note = number(s.detail.top+1) + "-" + number(s.detail.end()) + "/" + number(len(lines))
-	}
-	return p.draw(u)
+	return s.scrolled(u, p, lines)
 }
 
 func memberLines(u *ui, p *person, w int) []string {

@@ -14,15 +14,7 @@ func (s *secretsScreen) drawPreview(u *ui, where rect, focused bool) []string {
 		return p.draw(u)
 	}
 	lines := detailLines(u, sel, s.rows.refs[sel.Name], where.w-4)
-	for i, l := range lines {
-		lines[i] = " " + l + " "
-	}
-	s.detail.fit(len(lines), where.h-2)
-	p.lines = lines[s.detail.top:s.detail.end()]
-	if len(lines) > where.h-2 {
-		p.note = strconv.Itoa(s.detail.top+1) + "-" + strconv.Itoa(s.detail.end()) + "/" + strconv.Itoa(len(lines))
-	}
-	return p.draw(u)
+	return s.scrolled(u, p, lines)
 }
 
 // detailLines words a secret: never more than its metadata.

@@ -95,45 +95,15 @@ func (s *secretsScreen) drawList(u *ui) []string {
 	} else if !u.data.loaded {
 		note = ""
 	}
-	return pane{title: "Secrets", note: note, focused: u.listFocused() && !s.onPreview, w: s.list.w, h: s.list.h, lines: lines}.draw(u)
+	return s.pane(u, "Secrets", note, lines)
 }
 
 func drawHead(u *ui, c columns, w int) string {
-	r := newRow(u, w)
-	r.gap(3)
-	r.cell(u.theme.dim, "NAME", c.name)
-	r.gap(2)
-	r.cell(u.theme.dim, "HINT", c.hint)
-	if c.used > 0 {
-		r.gap(2)
-		r.cell(u.theme.dim, "USED", c.used)
-	}
-	if c.updated > 0 {
-		r.gap(2)
-		r.cell(u.theme.dim, "UPDATED", c.updated)
-	}
-	if c.about > 0 {
-		r.gap(2)
-		r.cell(u.theme.dim, "DESCRIPTION", c.about)
-	}
-	return r.end()
+	return u.listHead(w, []heading{{"NAME", c.name}, {"HINT", c.hint}, {"USED", c.used}, {"UPDATED", c.updated}, {"DESCRIPTION", c.about}})
 }
 
-// drawRow marks the selected row with > and the weight of its name. Nothing
-// else differs, and nothing behind the name: the renderer rewrites a row from
-// its first to its last difference, and over a slow line a whole row in
-// reverse costs ten times as many bytes.
 func (s *secretsScreen) drawRow(u *ui, c columns, w int, x *vault.Secret, selected bool) string {
-	r := newRow(u, w)
-	st := style("")
-	if selected {
-		st = u.theme.strong
-		r.gap(1)
-		r.text(u.theme.accent, ">")
-		r.gap(1)
-	} else {
-		r.gap(3)
-	}
+	r, st := u.listRow(w, selected)
 	r.name(st, x.Name, c.name)
 	if c.hint > 0 {
 		r.gap(2)
@@ -151,9 +121,7 @@ func (s *secretsScreen) drawRow(u *ui, c columns, w int, x *vault.Secret, select
 		r.gap(2)
 		r.cell(u.theme.dim, x.Description, c.about)
 	}
-	r.gap(1)
-	r.text(u.theme.dim, u.glyphs.menu)
-	return r.end()
+	return r.endWithMenu()
 }
 
 // hintCell is a hint for a cell of w. One that is wider than the cell, in

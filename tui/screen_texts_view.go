@@ -92,7 +92,7 @@ func (s *textsScreen) drawList(u *ui) []string {
 	} else if s.loaded {
 		note = "0"
 	}
-	return pane{title: s.words.title, note: note, focused: u.listFocused() && !s.onPreview, w: s.list.w, h: s.list.h, lines: lines}.draw(u)
+	return s.pane(u, s.words.title, note, lines)
 }
 
 func (s *textsScreen) drawHead(u *ui, c textColumns, w int) string {
@@ -100,33 +100,11 @@ func (s *textsScreen) drawHead(u *ui, c textColumns, w int) string {
 	if s.kind == vault.Instruction {
 		head = "FIRST LINE"
 	}
-	r := newRow(u, w)
-	r.gap(3)
-	for _, x := range []struct {
-		text string
-		w    int
-	}{{"NAME", c.name}, {head, c.head}, {"USES", c.uses}, {"UPDATED", c.updated}, {"DESCRIPTION", c.about}} {
-		if x.w > 0 {
-			r.cell(u.theme.dim, x.text, x.w)
-			r.gap(2)
-		}
-	}
-	return r.end()
+	return u.listHead(w, []heading{{"NAME", c.name}, {head, c.head}, {"USES", c.uses}, {"UPDATED", c.updated}, {"DESCRIPTION", c.about}})
 }
 
-// drawTextRow marks the selected row with > and the weight of its name only:
-// see secretsScreen.drawRow.
 func drawTextRow(u *ui, c textColumns, w int, x *textRow, selected bool) string {
-	r := newRow(u, w)
-	st := style("")
-	if selected {
-		st = u.theme.strong
-		r.gap(1)
-		r.text(u.theme.accent, ">")
-		r.gap(1)
-	} else {
-		r.gap(3)
-	}
+	r, st := u.listRow(w, selected)
 	r.name(st, x.Name, c.name)
 	if c.head > 0 {
 		r.gap(2)
@@ -152,9 +130,7 @@ func drawTextRow(u *ui, c textColumns, w int, x *textRow, selected bool) string 
 		r.gap(2)
 		r.cell(u.theme.dim, x.about, c.about)
 	}
-	r.gap(r.left - 1)
-	r.text(u.theme.dim, u.glyphs.menu)
-	return r.end()
+	return r.endWithMenu()
 }
 
 // drawNothing says why there is nothing to list and what to do about it.

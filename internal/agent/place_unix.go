@@ -12,19 +12,24 @@ import (
 
 // checkPrivate refuses what is not a directory of this user's alone. Its error
 // is ErrNone where there is nothing.
-func checkPrivate(dir string) error {
-	info, err := os.Lstat(dir)
+func checkPrivate(dir string) error { return checkOurs(dir, fs.ModeDir, "a directory") }
+
+// checkSocket refuses what is not a socket of this user's alone.
+func checkSocket(path string) error { return checkOurs(path, fs.ModeSocket, "a socket") }
+
+func checkOurs(path string, kind fs.FileMode, what string) error {
+	info, err := os.Lstat(path)
 	if err != nil {
 		return noneOr(err)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
-	case !info.IsDir():
-		return fmt.Errorf("not using the unlock agent: %s is not a directory", dir)
+	case info.Mode().Type() != kind:
+		return fmt.Errorf("not using the unlock agent: %s is not %s", path, what)
 	case !ok || int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("not using the unlock agent: %s belongs to another user", dir)
+		return fmt.Errorf("not using the unlock agent: %s belongs to another user", path)
 	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("not using the unlock agent: others can use %s, its mode is %04o", dir, info.Mode().Perm())
+		return fmt.Errorf("not using the unlock agent: others can use %s, its mode is %04o", path, info.Mode().Perm())
 	}
 	return nil
 }
@@ -43,24 +48,6 @@ func checkParent(dir string) error {
 		return fmt.Errorf("not using the unlock agent: %s belongs to another user", dir)
 	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
 		return fmt.Errorf("not using the unlock agent: others can write to %s, its mode is %04o", dir, info.Mode().Perm())
-	}
-	return nil
-}
-
-// checkSocket refuses what is not a socket of this user's alone.
-func checkSocket(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return noneOr(err)
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("not using the unlock agent: %s is not a socket", path)
-	case !ok || int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("not using the unlock agent: %s belongs to another user", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("not using the unlock agent: others can use %s, its mode is %04o", path, info.Mode().Perm())
 	}
 	return nil
 }

@@ -142,25 +142,11 @@ func lookupIn(environ []string) func(string) string {
 // pumpSize is how much a pump moves at once, in bytes.
 const pumpSize = 32 << 10
 
-// pump moves bytes through guarded memory, so that no copy of a value stays
-// where they passed, until one of the two ends says otherwise. It destroys buf.
+// pump moves bytes through guarded memory until one of the two ends says
+// otherwise. It destroys buf.
 func pump(to io.Writer, from io.Reader, buf *secret.Bytes) error {
 	defer buf.Destroy()
-	return buf.Use(func(p []byte) error {
-		for {
-			n, err := from.Read(p)
-			if n > 0 {
-				_, werr := to.Write(p[:n])
-				secret.Wipe(p[:n])
-				if werr != nil {
-					return werr
-				}
-			}
-			if err != nil {
-				return err
-			}
-		}
-	})
+	return buf.Relay(to, from)
 }
 
 // pipeFrom is a file that gives what a stream says. It ends where the stream

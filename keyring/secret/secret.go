@@ -114,6 +114,26 @@ func ReadAll(r io.Reader, limit int) (*Bytes, error) {
 	}
 }
 
+// Relay moves what from says to to, piece by piece through b, so that no copy of it stays where it passed. It returns
+// what ended it: io.EOF when from did, else the error of either side.
+func (b *Bytes) Relay(to io.Writer, from io.Reader) error {
+	return b.Use(func(p []byte) error {
+		for {
+			n, err := from.Read(p)
+			if n > 0 {
+				_, werr := to.Write(p[:n])
+				Wipe(p[:n])
+				if werr != nil {
+					return werr
+				}
+			}
+			if err != nil {
+				return err
+			}
+		}
+	})
+}
+
 // grow moves b into n bytes and destroys it, whether that works or not.
 func grow(b *Bytes, n int) (*Bytes, error) {
 	defer b.Destroy()

@@ -179,6 +179,38 @@ func TestUsePassesErrorsAndPanicsOn(t *testing.T) {
 	b.Destroy() // would wait for ever if the panic had left a use behind
 }
 
+// What passes through is whole, and nothing of it stays in the buffer.
+func TestRelay(t *testing.T) {
+	b, err := New(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Destroy()
+	var out strings.Builder
+	if err := b.Relay(&out, iotest.OneByteReader(strings.NewReader("a value and more"))); !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	if err := b.Relay(&out, iotest.ErrReader(io.ErrUnexpectedEOF)); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatal(err)
+	}
+	if err := b.Relay(fullWriter{}, strings.NewReader("a value")); !errors.Is(err, io.ErrShortWrite) {
+		t.Fatal(err)
+	}
+	if out.String() != "a value and more" {
+		t.Errorf("%q", out.String())
+	}
+	_ = b.Use(func(p []byte) error {
+		if !bytes.Equal(p, make([]byte, 8)) {
+			t.Errorf("left behind: %q", p)
+		}
+		return nil
+	})
+}
+
+type fullWriter struct{}
+
+func (fullWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
 func TestReadAll(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 1<<16) // 1 MiB
 	broken := errors.New("broken pipe")
