@@ -211,9 +211,10 @@ func (s *server) ended() {
 	}
 }
 
-// sweepPause is how long a sweep waits for goroutines that are about to end, and
-// the least time between two.
-const sweepPause = 50 * time.Millisecond
+// sweepPauses are how long a sweep waits before each of its two collections. Some
+// goroutines of a connection end later than it does, and a pool lets go of what it
+// holds at the second collection only.
+var sweepPauses = [...]time.Duration{50 * time.Millisecond, 400 * time.Millisecond}
 
 // sweep frees what the SSH library and Go's own crypto packages left on the heap
 // of a session, once it has ended: freed memory is overwritten, see
@@ -225,8 +226,10 @@ func (s *server) sweep(ctx context.Context) {
 			return
 		case <-s.sweeps:
 		}
-		time.Sleep(sweepPause)
-		debug.FreeOSMemory()
+		for _, pause := range sweepPauses {
+			time.Sleep(pause)
+			debug.FreeOSMemory()
+		}
 	}
 }
 

@@ -157,7 +157,7 @@ func TestServeManyInterfaces(t *testing.T) {
 	ask(t, warm, "list -p own", "")
 	_ = warm.Close()
 	waitUntil(t, "the first to be gone", func() bool { return strings.Contains(b.log.String(), "session ended") })
-	time.Sleep(2 * sweepPause)
+	time.Sleep(2 * (sweepPauses[0] + sweepPauses[1]))
 	before := levelsNow()
 	var all sync.WaitGroup
 	doors := make(chan struct{}, 5) // on a machine with much to do, more at once would be too long before the door
@@ -298,7 +298,7 @@ func TestServeManyResolves(t *testing.T) {
 	for range 10 {
 		one()
 	}
-	time.Sleep(2 * sweepPause)
+	time.Sleep(2 * (sweepPauses[0] + sweepPauses[1]))
 	before := levelsNow()
 	var idle []io.Closer
 	for range 30 {

@@ -134,28 +134,7 @@ func TestMemoryOfClientAfterCreate(t *testing.T) {
 	h, value := newHome(t), needle(t)
 	h.withAgent()
 	h.unlock()
-	r, w := fullPipe(t)
-	cmd := h.command("create", "API_KEY", "--value-file", "-")
-	cmd.Stdin, cmd.Stderr, cmd.Stdout = bytes.NewReader(value), w, w
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	waitFor(t, "the secret to be stored", func() bool {
-		out, err := h.try("", "list", "--names")
-		return err == nil && strings.Contains(out, "API_KEY")
-	})
-	settle(t, cmd.Process.Pid)
-	report := scan(t, cmd.Process.Pid, value)
-	w.Close()
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	if !report.Clean() {
-		t.Errorf("after create: %v", report)
-	}
+	cleanAfterCreate(t, h, value)
 }
 
 // TestAgentOfAnotherUser: the agent of one user is closed to another, to their

@@ -92,6 +92,16 @@ func (b *bastion) start(env ...string) {
 		"IdentitiesOnly yes\nIdentityAgent none\nIdentityFile %s\nControlPath none\nLogLevel ERROR\n", host, port, filepath.Join(b.dir, "known_hosts"), filepath.Join(b.dir, "ann")))
 }
 
+// sessionsEnded waits until every session that began has ended, by the server's
+// own word.
+func (b *bastion) sessionsEnded(t *testing.T) {
+	t.Helper()
+	waitFor(t, "the session to end", func() bool {
+		text, err := os.ReadFile(b.log)
+		return err == nil && bytes.Count(text, []byte(`"msg":"session began"`)) == bytes.Count(text, []byte(`"msg":"session ended"`))
+	})
+}
+
 // ssh is the system's, not started.
 func (b *bastion) ssh(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(b.t.Context(), "ssh", append([]string{"-F", b.config, "vault"}, args...)...)
@@ -198,6 +208,7 @@ func TestMemoryOfServer(t *testing.T) {
 	pid := b.cmd.Process.Pid
 	after := func(what string, value []byte) {
 		t.Helper()
+		b.sessionsEnded(t)
 		time.Sleep(time.Second) // the sweep
 		if r := scan(t, pid, value); !r.Clean() {
 			t.Errorf("%s: %v", what, r)

@@ -94,7 +94,13 @@ func unguarded(t *testing.T, pid int, r memscan.Report) []memscan.Hit {
 // TestMemoryAfterCreate stops the program when its work is done and it wants to
 // say so: nothing of the value may be left.
 func TestMemoryAfterCreate(t *testing.T) {
-	h, value := newHome(t), needle(t)
+	cleanAfterCreate(t, newHome(t), needle(t))
+}
+
+// cleanAfterCreate stores a value by a create that cannot say so: it stops with
+// its work done, and is searched then.
+func cleanAfterCreate(t *testing.T, h *home, value []byte) {
+	t.Helper()
 	r, w := fullPipe(t)
 	cmd := h.command("create", "API_KEY", "--value-file", "-")
 	cmd.Stdin, cmd.Stderr, cmd.Stdout = bytes.NewReader(value), w, w

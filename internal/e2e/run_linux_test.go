@@ -18,20 +18,20 @@ func TestMemoryWhileRun(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		args []string
-		line string
-		held bool // a file that is held in locked memory
+		line string // before it waits
+		held bool   // a file that is held in locked memory
 	}{
-		{name: "variables", args: []string{"run"}, line: "read a"},
-		{name: "unmasked", args: []string{"run", "--no-mask"}, line: "read a"},
-		{name: "template", args: []string{"run", "--env-file", "app.env"}, line: "read a"},
-		{name: "file", args: []string{"run", "--only=", "--file", "CONF=app.env"}, line: "read a", held: true},
-		{name: "output", args: []string{"run"}, line: "printf '%s\n' \"$API_KEY\" \"x$API_KEY\"; printf %s \"$API_KEY\" | base64; printf %s \"$API_KEY\" | dd bs=1 2>/dev/null; read a"},
+		{name: "variables", args: []string{"run"}},
+		{name: "unmasked", args: []string{"run", "--no-mask"}},
+		{name: "template", args: []string{"run", "--env-file", "app.env"}},
+		{name: "file", args: []string{"run", "--only=", "--file", "CONF=app.env"}, held: true},
+		{name: "output", args: []string{"run"}, line: "printf '%s\n' \"$API_KEY\" \"x$API_KEY\"; printf %s \"$API_KEY\" | base64; printf %s \"$API_KEY\" | dd bs=1 2>/dev/null; echo"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, value := newHome(t), needle(t)
 			h.run(string(value), "create", "API_KEY", "--value-file", "-")
 			h.file("app.env", "URL=https://x:{{API_KEY}}@example.com/\n")
-			cmd := h.command(append(tt.args, "--", "sh", "-c", "echo ready; "+tt.line)...)
+			cmd := h.command(append(tt.args, "--", "sh", "-c", tt.line+"\necho ready; read a")...)
 			stdin, err := cmd.StdinPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -44,15 +44,19 @@ func TestMemoryWhileRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			lines := bufio.NewReader(out)
-			if _, err := lines.ReadString('\n'); err != nil {
-				t.Fatal(err)
+			var shown []byte
+			for !bytes.HasSuffix(shown, []byte("ready\n")) {
+				line, err := lines.ReadBytes('\n')
+				if err != nil {
+					t.Fatal(err)
+				}
+				shown = append(shown, line...)
 			}
 			settle(t, cmd.Process.Pid)
 			report := scan(t, cmd.Process.Pid, value)
 			outside := unguarded(t, cmd.Process.Pid, report)
 			stdin.Close()
-			rest, err := io.ReadAll(lines)
-			if err != nil {
+			if _, err := io.Copy(io.Discard, lines); err != nil {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait() // read found the end
@@ -62,7 +66,7 @@ func TestMemoryWhileRun(t *testing.T) {
 			if tt.held != (len(report.Copies) > 0) {
 				t.Errorf("copies in memory: %v", report)
 			}
-			if bytes.Contains(rest, value) {
+			if bytes.Contains(shown, value) {
 				t.Error("the output has the value")
 			}
 			t.Logf("%d copies, %d bytes scanned", len(report.Copies), report.Scanned)

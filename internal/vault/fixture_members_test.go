@@ -123,26 +123,7 @@ func makeMemberFixture(t *testing.T) {
 		x.Grants = append(x.Grants, m.GrantVectors()...)
 		m.Close()
 	}
-	b, err := store.OpenBolt(path, store.BoltOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key, record := range dump(t, b) {
-		x.Records[hex.EncodeToString([]byte(key))] = hex.EncodeToString(record)
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := json.MarshalIndent(x, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, data := range map[string][]byte{"vault.db": raw, "expected.json": append(text, '\n')} {
-		if err := os.WriteFile(filepath.Join(memberFixture, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeFixture(t, memberFixture, path, x.Records, &x)
 }
 
 func fillMemberFixture(t *testing.T, v *vault.Vault, keys map[string]string) {

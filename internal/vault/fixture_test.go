@@ -88,12 +88,19 @@ func makeFixture(t *testing.T) {
 	fillFixture(t, v)
 	x.Owner = v.OwnerFingerprint()
 	x.Secrets, x.Events = contents(t, v)
+	writeFixture(t, fixture, path, x.Records, &x)
+}
+
+// writeFixture keeps the vault at path, and with it what x says of it, its
+// records included.
+func writeFixture(t *testing.T, dir, path string, records map[string]string, x any) {
+	t.Helper()
 	b, err := store.OpenBolt(path, store.BoltOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for key, record := range dump(t, b) {
-		x.Records[hex.EncodeToString([]byte(key))] = hex.EncodeToString(record)
+		records[hex.EncodeToString([]byte(key))] = hex.EncodeToString(record)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -104,7 +111,7 @@ func makeFixture(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, data := range map[string][]byte{"vault.db": raw, "expected.json": append(text, '\n')} {
-		if err := os.WriteFile(filepath.Join(fixture, name), data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
