@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -200,7 +199,7 @@ func (b *Bolt) boltOptions(write bool) bolt.Options {
 		NoFreelistSync: false,
 		FreelistType:   bolt.FreelistMapType,
 		PageSize:       pageSize,
-		MaxSize:        math.MaxInt32, // 2 GiB, what a 32-bit machine can still map
+		MaxSize:        maxFileSize,
 		NoStatistics:   true,
 	}
 	return o

@@ -9,11 +9,24 @@ import (
 // maxFindings bounds what a check lists: a file of noise has one for each page.
 const maxFindings = 20
 
-// CheckStructure reads every page of the vault's file, and says with an
-// ErrDamaged all that is wrong with it as a file; it cannot tell whether a record
-// is the one that was written. The last part of it is bbolt's own check, which
-// can hang or end the process: it belongs in a process of its own with a limit
-// of time.
+// Check reads every page of the vault's file and lists what is wrong with it as a
+// file, such as a free page in use, which no reader meets and the next writer does.
+// It cannot tell whether a record is the one that was written. The error is what
+// kept it from looking.
+func (b *Bolt) Check(ctx context.Context) ([]string, error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	h, err := b.open(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer h.close()
+	var c checker
+	c.tree(ctx, h.tree)
+	return c.findings(), ctx.Err()
+}
+
+// CheckStructure is Check for tests: all findings are one ErrDamaged, and bbolt's
+// own check is the last of it, which can hang or end the process.
 func CheckStructure(path string) error {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	b, err := newBolt(path, BoltOptions{Mounted: true})
@@ -26,21 +39,14 @@ func CheckStructure(path string) error {
 	}
 	defer h.close()
 	var c checker
-	if err := h.tree.pages.readFree(); err != nil {
-		c.found(err)
-	} else {
-		c.all(h.tree)
-	}
+	c.tree(context.Background(), h.tree)
 	if c.count == 0 {
 		c.bbolt(b, h)
 	}
 	if c.count == 0 {
 		return nil
 	}
-	if more := c.count - len(c.list); more > 0 {
-		c.list = append(c.list, "and more of that kind")
-	}
-	return say(ErrDamaged, "vault %q is damaged: %s; restore a backup", b.path, strings.Join(c.list, "; "))
+	return say(ErrDamaged, "vault %q is damaged: %s; restore a backup", b.path, strings.Join(c.findings(), "; "))
 }
 
 type checker struct {
@@ -55,8 +61,23 @@ func (c *checker) found(err error) {
 	}
 }
 
+func (c *checker) findings() []string {
+	if c.count > len(c.list) {
+		return append(c.list, "and more of that kind")
+	}
+	return c.list
+}
+
+func (c *checker) tree(ctx context.Context, t *tree) {
+	if err := t.pages.readFree(); err != nil {
+		c.found(err)
+	} else {
+		c.all(ctx, t)
+	}
+}
+
 // all visits the whole tree, and then looks for pages that nothing refers to.
-func (c *checker) all(t *tree) {
+func (c *checker) all(ctx context.Context, t *tree) {
 	p := t.pages
 	_, own, err := p.freelist(p.now)
 	if err != nil {
@@ -71,7 +92,10 @@ func (c *checker) all(t *tree) {
 		c.use(id, id+1)
 	}
 	if t.root != 0 {
-		c.page(t, t.root, span{}, 0)
+		c.page(ctx, t, t.root, span{}, 0)
+	}
+	if ctx.Err() != nil {
+		return
 	}
 	for id, used := range c.used {
 		if !used {
@@ -89,7 +113,10 @@ func (c *checker) use(from, to uint64) {
 	}
 }
 
-func (c *checker) page(t *tree, id uint64, bounds span, depth int) {
+func (c *checker) page(ctx context.Context, t *tree, id uint64, bounds span, depth int) {
+	if ctx.Err() != nil {
+		return
+	}
 	if depth > maxDepth {
 		c.found(damaged("its pages refer to each other in a circle"))
 		return
@@ -105,7 +132,7 @@ func (c *checker) page(t *tree, id uint64, bounds span, depth int) {
 	}
 	c.use(id, id+n.pages)
 	for i, child := range n.children {
-		c.page(t, child, n.bounds(i, bounds), depth+1)
+		c.page(ctx, t, child, n.bounds(i, bounds), depth+1)
 	}
 }
 

@@ -7,9 +7,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -253,4 +256,56 @@ func FuzzOpenBolt(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestFilesOfHoles: a file may claim any size, and cost whoever made it nothing.
+// To go through it, or to make room for what it claims, would cost us hours and
+// all memory.
+func TestFilesOfHoles(t *testing.T) {
+	path := inMemory(t)
+	layered(t, path)
+	image, err := os.ReadFile(path)
+	do(t, err)
+	ne := binary.NativeEndian
+	// claims makes a file of that size, whose list of free pages begins behind all
+	// that is there, goes on to the end and has so many entries.
+	claims := func(size int64, entries uint64) {
+		bad := append([]byte(nil), image...)
+		list, high := uint64(len(bad)/4096), uint64(size/4096)
+		for _, meta := range [][]byte{bad[16:80], bad[4096+16 : 4096+80]} {
+			ne.PutUint64(meta[32:], list)
+			ne.PutUint64(meta[40:], high)
+			sum := fnv.New64a()
+			sum.Write(meta[:56])
+			ne.PutUint64(meta[56:], sum.Sum64())
+		}
+		page := make([]byte, 4096)
+		ne.PutUint64(page, list)
+		ne.PutUint16(page[8:], 0x10)
+		ne.PutUint16(page[10:], 0xFFFF)
+		ne.PutUint32(page[12:], uint32(high-list-1))
+		ne.PutUint64(page[16:], entries)
+		do(t, os.WriteFile(path, append(bad, page...), 0o600))
+		do(t, os.Truncate(path, size))
+	}
+	const most = math.MaxInt32 / 4096 * 4096
+	for what, write := range map[string]func(){
+		"a hole of 8 TiB":          func() { do(t, os.WriteFile(path, image, 0o600)); do(t, os.Truncate(path, 8<<40)) },
+		"8 TiB of free pages":      func() { claims(8<<40, 1<<40) },
+		"2 GiB of free pages":      func() { claims(most, uint64(most-len(image))/8-3) },
+		"more entries than pages":  func() { claims(most, math.MaxUint64) },
+		"more entries than a list": func() { claims(int64(len(image))+8192, 2000) },
+	} {
+		write()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := useAll(path)
+		if !errors.Is(err, store.ErrDamaged) {
+			t.Errorf("%s: %v", what, err)
+		}
+		runtime.ReadMemStats(&after)
+		if spent := (after.TotalAlloc - before.TotalAlloc) >> 20; spent > 256 {
+			t.Errorf("%s: %d MiB were allocated", what, spent)
+		}
+	}
 }

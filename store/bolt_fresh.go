@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -41,7 +42,7 @@ func CreateBolt(ctx context.Context, path string, o BoltOptions, fill func(Tx) e
 	if _, err := os.Lstat(b.path); err == nil {
 		return nil, sentence("create", b.path, fs.ErrExist)
 	}
-	if err := makeDirs(filepath.Dir(b.path)); err != nil {
+	if err := MakeDirs(filepath.Dir(b.path)); err != nil {
 		return nil, sentence("make the directory of", b.path, err)
 	}
 	if err := checkDir(b.path); err != nil {
@@ -268,24 +269,33 @@ func sweepOne(path string) {
 	}
 }
 
-// makeDirs makes dir and what is missing above it, durably.
-func makeDirs(dir string) error {
+// MakeDirs makes dir and what is missing above it, durably, for its owner alone:
+// whatever the umask says.
+func MakeDirs(dir string) error {
 	var missing []string
 	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(d); err == nil || !errors.Is(err, fs.ErrNotExist) || d == filepath.Dir(d) {
+		info, err := os.Stat(d)
+		if err == nil && d == dir && info.IsDir() {
+			return nil
+		}
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || d == filepath.Dir(d) {
 			break
 		}
 		missing = append(missing, d)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	for _, d := range missing {
-		if err := syncDir(filepath.Dir(d)); err != nil {
+	for _, d := range slices.Backward(missing) {
+		err := os.Mkdir(d, 0o700)
+		if err == nil {
+			err = os.Chmod(d, 0o700) //nolint:gosec // a directory needs x; a umask may have taken the owner's bits too, and the next one goes into it
+		}
+		if err == nil {
+			err = syncDir(filepath.Dir(d))
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) { // somebody else made it meanwhile
 			return err
 		}
 	}
-	return nil
+	return os.MkdirAll(dir, 0o700) // says what else is wrong with the way there
 }
 
 // linkNew renames by a second name, which fails when there is one, and the

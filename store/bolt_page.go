@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"math"
 	"slices"
 )
 
@@ -24,6 +25,7 @@ import (
 const (
 	pageSize     = 4096 // fixed when a vault is created, so that it is the same on every machine
 	minFileSize  = 4 * pageSize
+	maxFileSize  = math.MaxInt32 // 2 GiB, what a 32-bit machine can still map; bbolt grows no file beyond it
 	pageHeader   = 16
 	elementSize  = 16
 	bucketHeader = 16
@@ -70,6 +72,8 @@ func readPages(file io.ReaderAt, size int64) (*pages, error) {
 		return nil, damaged("it is empty")
 	case size < minFileSize:
 		return nil, damaged("%d bytes are fewer than any vault has", size)
+	case size > maxFileSize: // a file of holes costs nobody anything, and would take hours and memory to go through
+		return nil, damaged("%d bytes are more than any vault has", size)
 	}
 	first, err1 := readMeta(file, 0)
 	second, err2 := readMeta(file, pageSize)
@@ -333,17 +337,17 @@ func (p *pages) freelist(m meta) (ids []uint64, own [2]uint64, err error) {
 	if flags != flagFreelist {
 		return nil, own, damaged("page %d should be the list of free pages", m.freelist)
 	}
-	b, err := r.bytes(0, r.size)
+	n, at := uint64(count), int64(pageHeader)
+	if count == 0xFFFF { // the count did not fit: it is the first entry
+		n, at = binary.NativeEndian.Uint64(r.head[at:]), at+8
+	}
+	// Not all of its pages are read: how many they are may be a lie as well.
+	if n > p.now.high || at+8*int64(n) > r.size {
+		return nil, own, damaged("the list of free pages is longer than its pages")
+	}
+	b, err := r.bytes(at, 8*int64(n))
 	if err != nil {
 		return nil, own, err
-	}
-	b = b[pageHeader:]
-	n := uint64(count)
-	if count == 0xFFFF { // the count did not fit: it is the first entry
-		n, b = binary.NativeEndian.Uint64(b), b[8:]
-	}
-	if n > uint64(len(b))/8 {
-		return nil, own, damaged("the list of free pages is longer than its pages")
 	}
 	ids = make([]uint64, n)
 	for i := range ids {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"tacenda/internal/trap"
 	"tacenda/store"
 )
 
@@ -35,6 +36,7 @@ var children = map[string]func(args []string) error{
 }
 
 func TestMain(m *testing.M) {
+	trap.Child()
 	what := os.Getenv(childEnv)
 	if what == "" {
 		os.Exit(m.Run())

@@ -90,16 +90,32 @@ func Create(path string, o Options) (*File, error) {
 	}
 	dir, err := os.OpenRoot(filepath.Dir(target))
 	if err != nil {
-		return nil, fmt.Errorf("writing %s: %w", path, err)
+		return nil, failed(path, err)
 	}
 	f = &File{path: path, name: filepath.Base(target), dir: dir, mode: o.Mode}
 	if err := f.begin(); err != nil {
-		return nil, errors.Join(fmt.Errorf("writing %s: %w", path, err), dir.Close())
+		return nil, errors.Join(failed(path, err), dir.Close())
 	}
 	if err := f.warn(o.Warn); err != nil {
-		return nil, errors.Join(fmt.Errorf("writing %s: %w", path, err), f.Close())
+		return nil, errors.Join(failed(path, err), f.Close())
 	}
 	return f, nil
+}
+
+// failed is an error as the user of the file can read it: they know neither the temporary file nor the system's calls.
+func failed(path string, err error) error { return fmt.Errorf("writing %s: %w", path, cause(err)) }
+
+// cause is the system's word, without the call and the name around it.
+func cause(err error) error {
+	var call *fs.PathError
+	var rename *os.LinkError
+	switch {
+	case errors.As(err, &call):
+		return call.Err
+	case errors.As(err, &rename):
+		return rename.Err
+	}
+	return err
 }
 
 // openDirect opens path if a FIFO or device is there, and returns nil if not. The check is made on what was opened: a
@@ -115,7 +131,7 @@ func openDirect(path string, follow bool) (*File, error) {
 	}
 	f, err := os.OpenFile(path, directFlags(follow), 0)
 	if err != nil {
-		return nil, fmt.Errorf("writing %s: %w", path, err)
+		return nil, failed(path, err)
 	}
 	info, err = f.Stat()
 	switch {
@@ -142,7 +158,7 @@ func destination(path string, follow bool) (string, error) {
 		case errors.Is(err, fs.ErrNotExist):
 			return at, nil
 		case err != nil:
-			return "", fmt.Errorf("writing %s: %w", path, err)
+			return "", failed(path, err)
 		case info.Mode().IsRegular():
 			return at, nil
 		case info.IsDir():
@@ -154,7 +170,7 @@ func destination(path string, follow bool) (string, error) {
 		}
 		to, err := os.Readlink(at)
 		if err != nil {
-			return "", fmt.Errorf("writing %s: %w", path, err)
+			return "", failed(path, err)
 		}
 		if !filepath.IsAbs(to) {
 			// Not filepath.Join: it would take ".." from the text, where the system takes it from the directory.
@@ -179,7 +195,7 @@ func (f *File) begin() error {
 	temp := ".tacenda-" + rand.Text()
 	file, err := f.dir.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
 	if err != nil {
-		return err
+		return fmt.Errorf("making a file beside it: %w", cause(err))
 	}
 	if err := file.Chmod(0o600); err != nil { // the umask may have taken bits away
 		return errors.Join(err, file.Close(), f.dir.Remove(temp))
@@ -225,12 +241,16 @@ func (f *File) Terminal() bool {
 	return terminal
 }
 
-// Write appends p. Its errors are the system's own, so that a caller can tell EPIPE and ENOSPC.
+// Write appends p. Its errors wrap the system's own, so that a caller can tell EPIPE and ENOSPC.
 func (f *File) Write(p []byte) (int, error) {
 	if f.f == nil {
 		return 0, errClosed
 	}
-	return f.f.Write(p)
+	n, err := f.f.Write(p)
+	if err != nil {
+		err = failed(f.path, err)
+	}
+	return n, err
 }
 
 // Sync makes the content durable and gives it its mode: everything but the rename. Commit does it when nobody did;
@@ -251,7 +271,7 @@ func (f *File) Sync() error {
 	}
 	f.f = nil
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", f.path, err)
+		return failed(f.path, err)
 	}
 	return nil
 }
@@ -273,7 +293,7 @@ func (f *File) Commit() error {
 		return errClosed
 	}
 	if err := f.rename(); err != nil {
-		return fmt.Errorf("writing %s: %w", f.path, err)
+		return failed(f.path, err)
 	}
 	if err := syncDir(f.dir); err != nil {
 		return fmt.Errorf("writing %s: syncing its directory: %w", f.path, err)

@@ -49,6 +49,9 @@ func signedHash(hash Hash) []byte { return append([]byte("tacenda/v1/server-log\
 // Log is a server's log, a file of JSON lines that only grows. Several
 // goroutines may append.
 type Log struct {
+	path    string
+	reading sync.Mutex // one at a time: a long log is work, and whoever reads it is not alone here
+
 	mu   sync.Mutex
 	file *os.File
 	sign func(text []byte) ([]byte, error)
@@ -66,7 +69,7 @@ func OpenLog(path string, sign func([]byte) ([]byte, error), verify func(text, s
 	if err != nil {
 		return nil, fmt.Errorf("opening the server's log: %w", err)
 	}
-	l := &Log{file: file, sign: sign}
+	l := &Log{path: path, file: file, sign: sign}
 	l.next, l.head, l.size, err = readLog(file, verify, nil)
 	if err == nil {
 		err = file.Truncate(l.size)
@@ -118,6 +121,9 @@ func (l *Log) write(line []byte) error {
 	if info.Size() != l.size {
 		return fmt.Errorf("%w: something else wrote to it, another server perhaps", ErrChain)
 	}
+	if now, err := os.Stat(l.path); err != nil || !os.SameFile(now, info) {
+		return fmt.Errorf("%w: it was moved away under a running server", ErrChain) // and nobody would look where it is
+	}
 	_, err = l.file.Write(line)
 	if err == nil {
 		err = l.file.Sync()
@@ -127,6 +133,27 @@ func (l *Log) write(line []byte) error {
 	}
 	l.size += int64(len(line))
 	return nil
+}
+
+// Read calls fn with each entry, oldest first, and returns how many there are and
+// the hash of the last. Every signature was checked when the log was opened, or
+// made since, so that it is enough that the hashes still lead to the last one:
+// ErrChain where they do not, which what fn was called with is to be dropped for.
+func (l *Log) Read(fn func(Entry) error) (uint64, Hash, error) {
+	l.mu.Lock()
+	n, head, size := l.next, l.head, l.size
+	l.mu.Unlock()
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	signed := func([]byte, []byte) bool { return true }
+	got, last, _, err := readLog(io.NewSectionReader(l.file, 0, size), signed, fn)
+	if err == nil && (got != n || last != head) {
+		err = fmt.Errorf("%w: it is not as it was left", ErrChain)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", l.path, err)
+	}
+	return n, head, err
 }
 
 // Close makes sure that what was written is on the disk.

@@ -194,3 +194,82 @@ func TestLogOfTwo(t *testing.T) {
 		t.Fatal(n, err)
 	}
 }
+
+// A running server reads its own log without looking at what it signed itself;
+// that somebody changed it is seen all the same.
+func TestLogReadsItself(t *testing.T) {
+	path, _, verify := testLog(t)
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	count := func(text, sig []byte) bool { checked++; return verify(text, sig) }
+	l, err := OpenLog(path, func(text []byte) ([]byte, error) { return ed25519.Sign(private, text), nil }, count)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for i := range 3 {
+		if err := l.Append(Entry{Member: fmt.Sprint("m", i), Action: Used}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	n, head, err := l.Read(func(e Entry) error { got = append(got, e.Member); return nil })
+	if n != 3 || head != l.head || err != nil || fmt.Sprint(got) != "[m0 m1 m2]" {
+		t.Errorf("%d entries, %v, %v", n, got, err)
+	}
+	if checked != 0 {
+		t.Errorf("%d signatures were checked that are its own", checked)
+	}
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(good, []byte(`"m1"`))
+	for name, bad := range map[string][]byte{
+		"changed":          bytes.Replace(good, []byte(`"m1"`), []byte(`"mx"`), 1),
+		"the last changed": bytes.Replace(good, []byte(`"m2"`), []byte(`"mx"`), 1),
+		"cut":              good[:bytes.LastIndexByte(good[:len(good)-1], '\n')+1], "garbage": append(bytes.Repeat([]byte("x"), at), good[at:]...),
+	} {
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := l.Read(nil); !errors.Is(err, ErrChain) {
+			t.Errorf("%s: %v, want ErrChain", name, err)
+		}
+	}
+}
+
+// A log that is moved away, to rotate it say, ends what its server may do: the
+// rest would go where nobody looks.
+func TestLogThatIsMoved(t *testing.T) {
+	path, open, _ := testLog(t)
+	l, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.Append(Entry{Member: "ann", Action: Used}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append(Entry{Member: "ann", Action: Used}); !errors.Is(err, ErrChain) {
+		t.Errorf("moved away: %v, want ErrChain", err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append(Entry{Member: "ann", Action: Used}); !errors.Is(err, ErrChain) {
+		t.Errorf("another in its place: %v, want ErrChain", err)
+	}
+	if err := os.Rename(path+".1", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append(Entry{Member: "ann", Action: Used}); err != nil {
+		t.Errorf("back in its place: %v", err)
+	}
+}

@@ -106,6 +106,37 @@ func BenchmarkOpening(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/secret")
 }
 
+// BenchmarkValues opens every value of a project, as call, run and redact do;
+// it is to be read against BenchmarkOpening.
+func BenchmarkValues(b *testing.B) {
+	for _, n := range []int{1000, 10_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			v := filled(b, n)
+			list, err := v.Secrets(ctx, project)
+			if err != nil {
+				b.Fatal(err)
+			}
+			names := make([]string, len(list))
+			for i, s := range list {
+				names[i] = s.Name
+			}
+			for b.Loop() {
+				x, err := v.Values(ctx, project, names)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, name := range names {
+					if err := x.Use(name, func([]byte) error { return nil }); err != nil {
+						b.Fatal(err)
+					}
+				}
+				x.Close()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/secret")
+		})
+	}
+}
+
 // BenchmarkCreate is one durable create; read it against store's BenchmarkFdatasync4K.
 func BenchmarkCreate(b *testing.B) {
 	for _, n := range []int{1000, 100_000} {

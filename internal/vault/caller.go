@@ -13,9 +13,12 @@ type caller struct {
 	actor     string // label of an owner's slot, or the member's name
 	slot      ID     // of an owner
 	recipient string // of a member; empty for an owner
+	holds     string // the recipient of an owner's slot, if it has one
 }
 
-func ownerOf(slot *keyring.Slot) caller { return caller{actor: slot.Label, slot: slot.ID} }
+func ownerOf(slot *keyring.Slot) caller {
+	return caller{actor: slot.Label, slot: slot.ID, holds: slot.Recipient}
+}
 
 // admits tells whether the roster still lists a caller. A member is known by
 // name and recipient: who has the name of somebody that was removed is another.
@@ -52,6 +55,11 @@ func (v *Vault) As(ctx context.Context, name string) (*Vault, error) {
 		return caller{actor: m.Name, recipient: m.Recipient}, nil
 	})
 }
+
+// Key is the fingerprint of the caller's public key, "" for who has none. Names
+// are given anew, to a new key of the same person say: a server that checked a key
+// and then calls As for a name holds this against it.
+func (v *Vault) Key() string { return keyring.RecipientFingerprint(v.recipient + v.holds) }
 
 // AsOwner is As for the owner whose slot has this label.
 func (v *Vault) AsOwner(ctx context.Context, label string) (*Vault, error) {

@@ -383,32 +383,3 @@ func (v *Vault) GrantVectors() (out []GrantVector) {
 	}
 	return out
 }
-
-// RecordName gives the record of a secret, a tool or an instruction (kind 's',
-// 't', 'i') another name inside, as a holder of the sign key can. It stays where
-// it was.
-func (v *Vault) RecordName(in string, of byte, name, inside string) error {
-	return v.update(context.Background(), func(s *session) error {
-		p, err := s.gate(in, PermManage)
-		if err != nil {
-			return err
-		}
-		e, found, err := p.lookup(kind(of), name)
-		if err != nil || !found {
-			return errors.Join(err, errors.New("no such record"))
-		}
-		content, err := p.readObject(e)
-		if err != nil {
-			return err
-		}
-		var r map[int]any
-		if err := keyring.Unmarshal(content, &r); err != nil {
-			return err
-		}
-		r[1] = inside
-		if content, err = keyring.Marshal(r); err != nil {
-			return err
-		}
-		return p.put(e, content)
-	})
-}

@@ -117,13 +117,14 @@ func (p *project) allow(need Permission) error {
 	case held == 0:
 		return fmt.Errorf("project %s: %w", p.name, ErrNoProject)
 	case held&need != need:
-		if err := p.s.v.tell(audit.Denied, p.name, (need &^ held).Strings()); err != nil {
-			return err
-		}
+		p.s.tell(audit.Denied, p.name, (need &^ held).Strings())
 		return fmt.Errorf("%w: project %s needs %s", ErrDenied, p.name, strings.Join((need&^held).Strings(), " and "))
 	}
 	return nil
 }
+
+// notOwner is what somebody who watches hears of an errNotOwner.
+var notOwner = told{audit.Denied, "", []string{"owner"}}
 
 var errNotOwner = fmt.Errorf("%w: only an owner of the vault may do this", ErrDenied)
 
@@ -136,8 +137,6 @@ func (s *session) owner() error {
 	if s.v.owns() {
 		return nil
 	}
-	if err := s.v.tell(audit.Denied, "", []string{"owner"}); err != nil {
-		return err
-	}
+	s.told = append(s.told, notOwner)
 	return errNotOwner
 }

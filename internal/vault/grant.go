@@ -237,7 +237,7 @@ func (v *Vault) Grant(ctx context.Context, member, in string, p Permission, serv
 		if err != nil {
 			return err
 		}
-		if old != nil && old.Permissions == next.Permissions && old.ServerOnly == serverOnly {
+		if old != nil && old.Permissions == next.Permissions && old.ServerOnly == serverOnly && s.stands(pr.ref, old) {
 			lost = []string{}
 			return nil
 		}
@@ -255,6 +255,17 @@ func (v *Vault) Grant(ctx context.Context, member, in string, p Permission, serv
 		return nil, err
 	}
 	return lost, nil
+}
+
+// stands tells whether a grant's record is the one that was written. One that is
+// not is mended by granting the same again.
+func (s *session) stands(ref *projectRef, g *grantRef) bool {
+	if g.ServerOnly {
+		return true
+	}
+	m, _ := s.roster.member(g.Member)
+	_, err := s.readGrant(ref, g, m.Recipient)
+	return err == nil
 }
 
 // grantee is the project and the member that a change of grants is about, for an

@@ -42,6 +42,7 @@ type projectKeys struct {
 	keys   *secret.Bytes
 	seal   map[kind]*keyring.Sealer
 	names  hash.Hash // HMAC under the name key
+	hidden []byte    // what it reads and says, to be used again
 }
 
 const projectKeysSize = 3 * keyring.KeySize
@@ -133,9 +134,10 @@ func (k *projectKeys) blind(name string) (blind, error) {
 		}
 	}
 	k.names.Reset()
-	k.names.Write([]byte(name))
-	var sum [sha256.Size]byte
-	return blind(k.names.Sum(sum[:0])), nil
+	k.hidden = append(k.hidden[:0], name...)
+	k.names.Write(k.hidden)
+	k.hidden = k.names.Sum(k.hidden[:0])
+	return blind(k.hidden), nil
 }
 
 // nameTag is a project's name in the roster, hidden as all names are: whoever can
@@ -150,6 +152,21 @@ func (k *projectKeys) nameTag(name string) ([]byte, error) {
 // aad is what binds a sealed record to its place.
 func (k *projectKeys) aad(of kind, engineKey []byte) []byte {
 	return keyring.Tuple(labelAAD, k.vault[:], k.ref.ID[:], epochBytes(k.ref.Epoch), []byte{byte(of)}, engineKey, []byte{FormatVersion})
+}
+
+// A recordAAD is the additional data of the records of one kind, of which it
+// holds one at a time: they differ in the engine key alone, and in that by the
+// blind name, which ends it.
+type recordAAD []byte
+
+func (k *projectKeys) recordAAD(of kind) recordAAD {
+	return k.aad(of, recordKey(k.ref.ID, k.ref.Prefix, of, make([]byte, blindSize)))
+}
+
+// of is the additional data of one record, valid until the next call.
+func (a recordAAD) of(id blind) []byte {
+	copy(a[len(a)-blindSize-5:], id[:]) // behind it: the last field, the version, and its length
+	return a
 }
 
 // sealRecord makes a record: version(1) ‖ nonce ‖ ciphertext.

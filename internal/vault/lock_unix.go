@@ -15,6 +15,7 @@ func lockFile(path string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	_ = f.Chmod(0o600) // the umask may have taken bits away, and then the next process could not open it
 	for {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
 		if !errors.Is(err, unix.EINTR) {

@@ -34,6 +34,11 @@ type manifest struct {
 // (NIST SP 800-38D, section 8.3); half of that leaves room.
 const maxSeals = 1 << 31
 
+// maxCounter bounds what is counted by one with each change. A manager's own
+// program can sign a counter at its end: the next change would have the number 0,
+// and every machine that saw this one would take it for a rollback.
+const maxCounter = 1 << 62
+
 // parseManifest does for a manifest what parseRoster does for the roster.
 func parseManifest(vaultID ID, ref *projectRef, data []byte, verified bool) (*manifest, error) {
 	damaged := func(what string) error {
@@ -126,11 +131,13 @@ func (p page) at(i int) entry {
 
 // search is where the entry of id and k stands, or would stand.
 func (p page) search(id blind, k kind) (int, bool) {
-	key := append(id[:], byte(k))
+	var key [blindSize + 1]byte
+	copy(key[:], id[:])
+	key[blindSize] = byte(k)
 	i := sort.Search(p.len(), func(i int) bool {
-		return bytes.Compare(p[i*entrySize:i*entrySize+blindSize+1], key) >= 0
+		return bytes.Compare(p[i*entrySize:i*entrySize+blindSize+1], key[:]) >= 0
 	})
-	return i, i < p.len() && bytes.Equal(p[i*entrySize:i*entrySize+blindSize+1], key)
+	return i, i < p.len() && bytes.Equal(p[i*entrySize:i*entrySize+blindSize+1], key[:])
 }
 
 func (e entry) append(b []byte) []byte {

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"tacenda/keyring"
+	"tacenda/store"
 )
 
 // seen is what a machine remembers of a vault, so that an older or forked file
@@ -126,7 +127,7 @@ func (m *memory) announce(id ID, next seen) {
 
 // write merges now into the file; with sync it is on the medium when it returns.
 func (m *memory) write(id ID, now seen, sync bool) error {
-	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+	if err := store.MakeDirs(m.dir); err != nil {
 		return err
 	}
 	unlock, err := lockFile(filepath.Join(m.dir, "lock"))
@@ -145,6 +146,9 @@ func (m *memory) write(id ID, now seen, sync bool) error {
 	}
 	tmp := m.path(id) + ".tmp" // one writer at a time: the lock is held
 	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return err
+	}
+	if err := os.Chmod(tmp, 0o600); err != nil { // the umask may have taken bits away
 		return err
 	}
 	if !sync {

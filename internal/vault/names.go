@@ -87,10 +87,25 @@ func CheckHosts(hosts []string) error {
 	}
 	for _, h := range hosts {
 		if !validHost(h) {
-			return fmt.Errorf("%w allowed host %s: write HOST or HOST:PORT", ErrInvalid, quote(h))
+			return fmt.Errorf("%w allowed host %s: write HOST or HOST:PORT%s", ErrInvalid, quote(h), whyNoHost(h))
 		}
 	}
 	return nil
+}
+
+// whyNoHost says more of what people write by mistake.
+func whyNoHost(h string) string {
+	switch {
+	case validHost(strings.ToLower(h)):
+		return ", in small letters"
+	case strings.Contains(h, "/"):
+		return ", without scheme and path"
+	case strings.Trim(h, "0123456789abcdefABCDEF:") == "" && strings.Count(h, ":") > 1:
+		return ", an IPv6 address in brackets"
+	case strings.ContainsFunc(h, func(r rune) bool { return r >= utf8.RuneSelf }):
+		return ", names of other scripts as xn--…"
+	}
+	return ""
 }
 
 func validHost(h string) bool {

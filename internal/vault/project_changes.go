@@ -86,6 +86,9 @@ func (p *project) flush() error {
 	if len(p.changed) == 0 && len(p.events) == 0 && len(p.writes) == 0 {
 		return nil
 	}
+	if m := p.manifest; max(m.Counter, m.Seals, m.Events) > maxCounter {
+		return fmt.Errorf("%w: the manifest of project %s counts more changes than there can be; new keys (key rotate) begin anew", ErrDamaged, p.name)
+	}
 	if err := p.flushPages(); err != nil {
 		return err
 	}

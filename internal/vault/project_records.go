@@ -81,12 +81,21 @@ func (p *project) read(k kind, id blind, want digest) (key, record []byte, err e
 		return nil, nil, err
 	}
 	if record == nil {
-		return nil, nil, fmt.Errorf("%w: %s of project %s is missing", ErrDamaged, k.one(), p.name)
+		return nil, nil, p.missing(k)
 	}
+	return key, record, p.held(k, record, want)
+}
+
+// held holds a record against its digest.
+func (p *project) held(k kind, record []byte, want digest) error {
 	if sha256.Sum256(record) != want {
-		return nil, nil, fmt.Errorf("%w: %s of project %s is not the one that was written", ErrDamaged, k.one(), p.name)
+		return fmt.Errorf("%w: %s of project %s is not the one that was written", ErrDamaged, k.one(), p.name)
 	}
-	return key, record, nil
+	return nil
+}
+
+func (p *project) missing(k kind) error {
+	return fmt.Errorf("%w: %s of project %s is missing", ErrDamaged, k.one(), p.name)
 }
 
 // readObject opens an object's record.

@@ -272,65 +272,6 @@ func (v *Vault) DuplicateProject(ctx context.Context, src, dst string) error {
 	})
 }
 
-// copyObjects copies what is named by the name in its record and has no value.
-func (p *project) copyObjects(k kind, to *project) error {
-	return p.each(k, func(_ entry, content []byte) error {
-		name, err := objectName(k, content)
-		if err != nil {
-			return err
-		}
-		id, err := to.keys.blind(name)
-		if err != nil {
-			return err
-		}
-		return to.put(entry{id: id, kind: k}, content)
-	})
-}
-
-// copySecrets copies secrets with their values to another project of this
-// session. A copy is a new secret, of version 1, or the next version of the one
-// that it replaces.
-func (p *project) copySecrets(entries []entry, to *project) error {
-	var from, into room
-	defer from.destroy()
-	defer into.destroy()
-	for _, e := range entries {
-		if err := p.copySecret(e, to, &from, &into); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *project) copySecret(e entry, to *project, from, into *room) error {
-	r, err := p.decodeSecret(e)
-	if err != nil {
-		return err
-	}
-	target, found, err := to.lookup(kindSecret, r.Name)
-	if err != nil {
-		return err
-	}
-	now := p.s.v.opts.Now().Unix()
-	r.Created, r.Updated, r.Author, r.Version, r.ValueVersion = now, now, p.s.v.actor, 1, 1
-	if found {
-		// Whoever saw what is replaced must meet a conflict: versions never repeat.
-		old, err := to.decodeSecret(target)
-		if err != nil {
-			return err
-		}
-		r.Created, r.Version, r.ValueVersion = old.Created, old.Version+1, old.ValueVersion+1
-	}
-	err = p.useValue(e, from, func(_, value []byte) error {
-		target.value, err = to.putValue(target.id, value, into)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return to.putSecret(target, &r)
-}
-
 // Difference is a secret that is not the same in two projects: A or B is nil
 // where it is missing.
 type Difference struct {

@@ -167,14 +167,23 @@ func (r *rekey) project(from *project, epoch uint64) error {
 	return to.flush()
 }
 
+// choice picks or makes the slots of a vault with new keys out of the present
+// ones, and says what to tell of in the history.
+type choice func(*session, []*keyring.Slot) (slots []*keyring.Slot, object string, err error)
+
 // changeKeys gives the vault new keys throughout, wrapped for the slots that
-// choose picks or makes out of the present ones.
-func (v *Vault) changeKeys(ctx context.Context, progress func(done, total int), action audit.Action, choose func(*session, []*keyring.Slot) ([]*keyring.Slot, string, error)) error {
+// choose returns.
+func (v *Vault) changeKeys(ctx context.Context, progress func(done, total int), action audit.Action, choose choice) error {
+	all, err := v.changeKeysAlone(ctx, progress, action, choose)
+	return v.report(all, err)
+}
+
+func (v *Vault) changeKeysAlone(ctx context.Context, progress func(done, total int), action audit.Action, choose choice) ([]told, error) {
 	// Nobody may come between the commit and the new keys.
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var next *Vault
-	err := v.locked(ctx, v.engine.Update, func(s *session) error {
+	all, err := v.locked(ctx, v.engine.Update, func(s *session) error {
 		if err := s.owner(); err != nil {
 			return err
 		}
@@ -201,10 +210,10 @@ func (v *Vault) changeKeys(ctx context.Context, progress func(done, total int), 
 		if next != nil {
 			next.Close()
 		}
-		return err
+		return all, err
 	}
 	v.become(next)
-	return nil
+	return all, nil
 }
 
 // replace runs a change of keys in place: what was there goes, in the same

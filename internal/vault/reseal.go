@@ -50,6 +50,9 @@ func reseal(from, to *project, step func() error) error {
 // resealObject reseals one object, and its value when it is a secret, as it is.
 func (p *project) resealObject(to *project, e entry, content []byte, mem *room) error {
 	name, err := objectName(e.kind, content)
+	if err == nil { // else it would be sealed in the place of the one whose name it has
+		err = p.placed(e, name)
+	}
 	if err != nil {
 		return err
 	}

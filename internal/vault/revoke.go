@@ -72,6 +72,11 @@ func (s *session) regrant(p *project, member string, next *grantRef, t *steps, n
 		grants = append(grants, made...)
 		slices.SortFunc(grants, byMember)
 	}
+	if old.parts() > 0 { // its record was replaced
+		if err := s.tx.Scrub(); err != nil {
+			return nil, err
+		}
+	}
 	p.ref.Grants = grants
 	s.rosterChanged = true
 	// A vault from before there were members may lack it.

@@ -160,11 +160,12 @@ func (r *roster) check() error {
 	case len(r.Slots) == 0 || len(r.Slots) > maxSlots,
 		len(r.Projects) > maxProjects,
 		len(r.Members) > maxMembers,
-		len(r.Successions) > maxSuccessions:
+		len(r.Successions) > maxSuccessions,
+		max(r.Counter, r.Events) > maxCounter:
 		return fmt.Errorf("%w: the roster is out of bounds", ErrDamaged)
 	}
 	for _, p := range r.Projects {
-		if len(p.Sign) != ed25519.PublicKeySize || len(p.Name) != 0 && len(p.Name) != blindSize {
+		if len(p.Sign) != ed25519.PublicKeySize || len(p.Name) != 0 && len(p.Name) != blindSize || p.Epoch > maxCounter {
 			return fmt.Errorf("%w: the roster lists a project that cannot be", ErrDamaged)
 		}
 	}

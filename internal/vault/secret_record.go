@@ -189,10 +189,11 @@ func (p *cborParser) strings(most uint64) []string {
 
 // byName is the order of the records by name. It sorts the eight bytes behind
 // what all names have in common, and looks at whole names only where those are
-// the same: names of one project tend to begin alike.
-func byName(records []secretRecord) []int {
+// the same: names of one project tend to begin alike. twice is the place in
+// records of one whose name another has too, or -1.
+func byName(records []secretRecord) (order []int, twice int) {
 	if len(records) == 0 {
-		return nil
+		return nil, -1
 	}
 	common := len(records[0].Name)
 	for i := range records {
@@ -217,11 +218,15 @@ func byName(records []secretRecord) []int {
 		}
 		return strings.Compare(records[a.at].Name, records[b.at].Name)
 	})
-	order := make([]int, len(places))
+	order, twice = make([]int, len(places)), -1
 	for i, p := range places {
 		order[i] = p.at
+		// Only beside one with the same eight bytes: whole names lie all over the memory.
+		if i > 0 && p.key == places[i-1].key && records[p.at].Name == records[places[i-1].at].Name {
+			twice = p.at
+		}
 	}
-	return order
+	return order, twice
 }
 
 func commonPrefix(a, b string) int {

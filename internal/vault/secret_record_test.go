@@ -67,12 +67,22 @@ func TestByName(t *testing.T) {
 			records[i].Name = n
 		}
 		got := make([]string, 0, len(names))
-		for _, at := range byName(records) {
+		order, twice := byName(records)
+		for _, at := range order {
 			got = append(got, records[at].Name)
 		}
 		slices.Sort(names)
 		if !slices.Equal(got, names) {
 			rt.Fatalf("got %q, want %q", got, names)
+		}
+		doubled := len(slices.Compact(slices.Clone(names))) < len(names)
+		if doubled != (twice >= 0) {
+			rt.Fatalf("%q: place %d is there twice", names, twice)
+		}
+		if doubled {
+			if i := slices.Index(names, records[twice].Name); names[i+1] != names[i] {
+				rt.Fatalf("%q: %s is there once", names, names[i])
+			}
 		}
 	})
 }

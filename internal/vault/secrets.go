@@ -9,17 +9,48 @@ import (
 	"tacenda/keyring"
 )
 
-// decodeSecret opens the record of a secret that an entry names.
-func (p *project) decodeSecret(e entry) (secretRecord, error) {
+// maxVersion bounds the versions of what is read to be used or changed: no
+// history of edits reaches it, and every reader of JSON can count to it.
+const maxVersion = 1 << 53
+
+func counts(version uint64) bool { return 0 < version && version < maxVersion }
+
+// decodeSecret opens the record of the secret that was looked up by a name.
+func (p *project) decodeSecret(e entry, name string) (secretRecord, error) {
 	content, err := p.readObject(e)
 	if err != nil {
 		return secretRecord{}, err
 	}
+	return p.parseSecret(content, name)
+}
+
+// parseSecret reads the record of the secret that was looked up by a name, which
+// the record must say itself: whoever has the sign key can put any record anywhere.
+func (p *project) parseSecret(content []byte, name string) (secretRecord, error) {
 	r, err := parseSecretRecord(content)
-	if err != nil {
+	switch {
+	case err != nil:
 		return r, fmt.Errorf("project %s: %w", p.name, err)
+	case r.Name != name:
+		return r, misplaced(kindSecret, r.Name, p.name)
+	case !counts(r.Version) || !counts(r.ValueVersion):
+		return r, fmt.Errorf("%w: the secret %s of project %s has a version that cannot be", ErrDamaged, name, p.name)
 	}
 	return r, nil
+}
+
+// misplaced is said of a record that has another name than it stands under.
+func misplaced(k kind, name, project string) error {
+	return fmt.Errorf("%w: the %s %s of project %s stands under another name", ErrDamaged, k, name, project)
+}
+
+// placed holds the name in a record against the place where it stands.
+func (p *project) placed(e entry, name string) error {
+	id, err := p.keys.blind(name)
+	if err == nil && id != e.id {
+		err = misplaced(e.kind, name, p.name)
+	}
+	return err
 }
 
 // secret finds a secret by name.
@@ -31,7 +62,7 @@ func (p *project) secret(name string) (entry, secretRecord, error) {
 	if !found {
 		return e, secretRecord{}, &MissingError{Project: p.name, Names: []string{name}}
 	}
-	r, err := p.decodeSecret(e)
+	r, err := p.decodeSecret(e, name)
 	return e, r, err
 }
 
@@ -88,6 +119,12 @@ func (e *Edit) needed(r *secretRecord) Permission {
 		return PermManage | PermUse
 	}
 	return PermManage
+}
+
+// bound tells whether a secret goes where another one goes, to the same hosts
+// and to the model or not. One that is not there goes nowhere.
+func (r *secretRecord) bound(like *secretRecord) bool {
+	return r.Flags&flagLLMSafe == like.Flags&flagLLMSafe && slices.Equal(r.AllowedHosts, like.AllowedHosts)
 }
 
 // CreateSecret creates a secret, or returns ErrExists.
@@ -324,8 +361,12 @@ func (v *Vault) Secrets(ctx context.Context, project string) ([]Secret, error) {
 	if err != nil {
 		return nil, err
 	}
+	order, twice := byName(records)
+	if twice >= 0 {
+		return nil, misplaced(kindSecret, records[twice].Name, project)
+	}
 	out := make([]Secret, len(records))
-	for i, at := range byName(records) {
+	for i, at := range order {
 		out[i] = records[at].public(project)
 	}
 	return out, nil

@@ -22,6 +22,7 @@ type session struct {
 
 	rosterChanged bool
 	events        []pendingEvent // of the vault's own history
+	told          []told         // for whoever watches, once the transaction has ended
 }
 
 type pendingEvent struct {

@@ -100,13 +100,13 @@ func (v *Vault) AddSlot(ctx context.Context, build func(vaultID ID, root *secret
 // passphrase takes half a second, and a desktop's keyring may ask a person. It
 // also returns the owner key that belongs to the root key in the slot.
 func (v *Vault) buildSlot(build func(vaultID ID, root *secret.Bytes) (*keyring.Slot, error)) (*keyring.Slot, []byte, error) {
+	if !v.Owner() {
+		return nil, nil, v.report([]told{notOwner}, errNotOwner)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed || v.left {
 		return nil, nil, errClosed
-	}
-	if !v.owns() {
-		return nil, nil, errNotOwner
 	}
 	slot, err := build(v.id, v.root)
 	return slot, v.owner, err

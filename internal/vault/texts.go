@@ -70,6 +70,13 @@ func (p *project) text(k TextKind, name string) (e entry, r objectRecord, found 
 		return e, r, found, err
 	}
 	r, err = decodeObject(kind(k), content)
+	switch {
+	case err != nil:
+	case r.Name != name:
+		err = misplaced(kind(k), r.Name, p.name)
+	case !counts(r.Version):
+		err = fmt.Errorf("%w: the %s %s of project %s has a version that cannot be", ErrDamaged, k, name, p.name)
+	}
 	return e, r, found, err
 }
 
@@ -93,6 +100,11 @@ func (v *Vault) Texts(ctx context.Context, project string, k TextKind) ([]Text, 
 		})
 	})
 	slices.SortFunc(out, func(a, b Text) int { return strings.Compare(a.Name, b.Name) })
+	for i := 1; i < len(out) && err == nil; i++ {
+		if out[i].Name == out[i-1].Name {
+			err = misplaced(kind(k), out[i].Name, project)
+		}
+	}
 	return out, err
 }
 

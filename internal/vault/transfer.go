@@ -175,7 +175,7 @@ func (p *project) importDrafts(ctx context.Context, drafts []Draft, mode ImportM
 // overwrite gives an existing secret the value of a draft, and its description
 // when it has one. Its settings stay.
 func (p *project) overwrite(e entry, d Draft, mem *room) error {
-	r, err := p.decodeSecret(e)
+	r, err := p.decodeSecret(e, d.Name)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ var (
 	ErrOwner = errors.New("another owner")
 )
 
-// Limits of the contract.
+// Limits of what a vault takes, as docs/format.md states them.
 const (
 	MaxValue       = 1 << 20 // bytes of a value
 	MaxSecretName  = 255     // bytes

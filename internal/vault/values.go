@@ -1,11 +1,14 @@
 package vault
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"tacenda/keyring"
 	"tacenda/keyring/secret"
+	"tacenda/store"
 )
 
 // Values are some secrets' values, to be opened one at a time. One goroutine
@@ -24,25 +27,42 @@ type Values interface {
 // whoever writes them to a slow pipe keeps nobody waiting.
 type sealedValues struct {
 	secrets []Secret
-	sealed  map[string]sealedValue
+	at      map[string]int // the place of each name in the call
+	sealed  []sealedValue
 	sealer  *keyring.Sealer
+	aad     recordAAD
 	buf     *secret.Bytes
 }
 
 type sealedValue struct {
-	aad, record []byte
+	id     blind
+	record []byte
 }
 
 // Values copies the sealed values of the named secrets, for Use. Names that the
 // project lacks are a MissingError that lists them all; names need not be valid,
 // but one that is there twice is ErrInvalid.
 func (v *Vault) Values(ctx context.Context, project string, names []string) (Values, error) {
-	if err := checkOnce(names); err != nil {
+	at, err := places(names)
+	if err != nil {
 		return nil, err
 	}
-	x := &sealedValues{sealed: make(map[string]sealedValue, len(names))}
+	x, err := v.values(ctx, project, names, at, true)
+	if errors.Is(err, store.ErrDamaged) {
+		// Perhaps beside the records only, where a sweep meets it and a search does not.
+		x, err = v.values(ctx, project, names, at, false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// values is Values, with leave to sweep when all secrets are asked for.
+func (v *Vault) values(ctx context.Context, in string, names []string, at map[string]int, sweep bool) (*sealedValues, error) {
+	x := &sealedValues{at: at}
 	err := v.view(ctx, func(s *session) error {
-		p, err := s.gate(project, PermUse)
+		p, err := s.gate(in, PermUse)
 		if err != nil {
 			return err
 		}
@@ -50,10 +70,15 @@ func (v *Vault) Values(ctx context.Context, project string, names []string) (Val
 		if err != nil {
 			return err
 		}
-		if err := x.copy(p, names, entries); err != nil {
+		pass := (*project).search
+		if sweep && uint64(len(names)) >= p.manifest.Secrets {
+			pass = (*project).sweep
+		}
+		if err := x.copy(p, names, entries, pass); err != nil {
 			return err
 		}
-		return p.tellUse(names)
+		p.tellUse(names)
+		return nil
 	})
 	if err != nil {
 		x.Close()
@@ -62,44 +87,57 @@ func (v *Vault) Values(ctx context.Context, project string, names []string) (Val
 	return x, nil
 }
 
-// checkOnce refuses a name that is asked for twice. It would count as two of a
+// places refuses a name that is asked for twice. It would count as two of a
 // project's secrets, and who asks for one a million times would have it copied as
 // often while everybody else waits.
-func checkOnce(names []string) error {
-	seen := make(map[string]struct{}, len(names))
-	for _, n := range names {
-		if _, twice := seen[n]; twice {
-			return fmt.Errorf("%w: %s is asked for twice", ErrInvalid, quote(n))
+func places(names []string) (map[string]int, error) {
+	at := make(map[string]int, len(names))
+	for i, n := range names {
+		at[n] = i
+		if len(at) != i+1 {
+			return nil, fmt.Errorf("%w: %s is asked for twice", ErrInvalid, quote(n))
 		}
-		seen[n] = struct{}{}
 	}
-	return nil
+	return at, nil
 }
 
 // copy takes what Use needs out of the transaction: the sealed records, and a
 // sealer of its own, so that the vault's keys may be wiped meanwhile.
-func (x *sealedValues) copy(p *project, names []string, entries []entry) error {
-	largest := 0
-	for i, e := range entries {
-		r, err := p.decodeSecret(e)
-		if err != nil {
-			return err
-		}
-		key, record, err := p.read(kindValue, e.id, e.value)
-		if err != nil {
-			return err
-		}
-		if len(record) < 1 || record[0] != FormatVersion {
-			return fmt.Errorf("%w: the value of %s is not a record of format %d", ErrDamaged, names[i], FormatVersion)
-		}
-		x.secrets = append(x.secrets, r.public(p.name))
-		x.sealed[names[i]] = sealedValue{aad: p.keys.aad(kindValue, key), record: record}
-		largest = max(largest, len(record))
-	}
+func (x *sealedValues) copy(p *project, names []string, entries []entry, pass pass) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	var err error
+	x.secrets, x.sealed = make([]Secret, len(entries)), make([]sealedValue, len(entries))
+	order := byBlind(entries)
+	o, err := p.opener(kindSecret)
+	if err != nil {
+		return err
+	}
+	err = pass(p, kindSecret, entries, order, func(i int, record []byte) error {
+		content, err := o.open(entries[i].id, record)
+		if err != nil {
+			return err
+		}
+		r, err := p.parseSecret(content, names[i])
+		x.secrets[i] = r.public(p.name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	largest := 0
+	err = pass(p, kindValue, entries, order, func(i int, record []byte) error {
+		if len(record) < 1 || record[0] != FormatVersion {
+			return fmt.Errorf("%w: the value of %s is not a record of format %d", ErrDamaged, names[i], FormatVersion)
+		}
+		x.sealed[i] = sealedValue{id: entries[i].id, record: bytes.Clone(record)}
+		largest = max(largest, len(record))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	x.aad = p.keys.recordAAD(kindValue)
 	if x.sealer, err = p.keys.sealer(kindValue); err != nil {
 		return err
 	}
@@ -112,12 +150,13 @@ func (x *sealedValues) Secrets() []Secret { return x.secrets }
 
 // Use implements Values.
 func (x *sealedValues) Use(name string, fn func(value []byte) error) error {
-	sealed, ok := x.sealed[name]
-	if !ok {
+	i, ok := x.at[name]
+	if !ok || i >= len(x.sealed) {
 		return fmt.Errorf("internal error: the value of %s was not asked for", name)
 	}
+	sealed := &x.sealed[i]
 	return x.buf.Use(func(buf []byte) error {
-		frame, err := x.sealer.Open(buf[:0], sealed.aad, sealed.record[1:])
+		frame, err := x.sealer.Open(buf[:0], x.aad.of(sealed.id), sealed.record[1:])
 		if err != nil {
 			return fmt.Errorf("%w: the value of %s does not open", ErrDamaged, name)
 		}

@@ -347,21 +347,25 @@ func (v *Vault) update(ctx context.Context, fn func(*session) error) error {
 }
 
 func (v *Vault) run(ctx context.Context, engine func(context.Context, func(store.Tx) error) error, fn func(*session) error) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.locked(ctx, engine, fn)
+	all, err := func() ([]told, error) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return v.locked(ctx, engine, fn)
+	}()
+	return v.report(all, err)
 }
 
-// locked is run for who holds the lock.
-func (v *Vault) locked(ctx context.Context, engine func(context.Context, func(store.Tx) error) error, fn func(*session) error) error {
+// locked is run for who holds the lock. It returns what is to be reported when
+// the lock is free again.
+func (v *Vault) locked(ctx context.Context, engine func(context.Context, func(store.Tx) error) error, fn func(*session) error) (all []told, err error) {
 	if v.closed || v.left {
-		return errClosed
+		return nil, errClosed
 	}
 	// What this machine saw is read before the file, so that a commit in
 	// between is not taken for a rollback.
 	known := v.memory.read(v.id)
 	var seen seen
-	err := engine(ctx, func(tx store.Tx) error {
+	err = engine(ctx, func(tx store.Tx) error {
 		s := v.begin(tx, known)
 		if err := s.load(); err != nil {
 			return err
@@ -369,7 +373,9 @@ func (v *Vault) locked(ctx context.Context, engine func(context.Context, func(st
 		if err := s.admit(); err != nil {
 			return err
 		}
-		if err := fn(s); err != nil {
+		err := fn(s)
+		all = s.told
+		if err != nil {
 			return err
 		}
 		seen = s.seen
@@ -380,8 +386,8 @@ func (v *Vault) locked(ctx context.Context, engine func(context.Context, func(st
 		err = nil
 	}
 	if err != nil {
-		return err
+		return all, err
 	}
 	v.memory.remember(v.id, seen)
-	return nil
+	return all, nil
 }

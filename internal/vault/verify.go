@@ -23,9 +23,15 @@ type verifier struct {
 	total    int
 }
 
+// A checker is an engine that keeps the records in something that can be wrong by
+// itself, where no record shows it, such as the file of store.Bolt.
+type checker interface {
+	Check(ctx context.Context) ([]string, error)
+}
+
 // Verify checks every signature, page, record and event of the vault, opens
-// every value into guarded memory, and lists ALL damage. The error is one that
-// kept it from looking.
+// every value into guarded memory, looks at the file, and lists ALL damage. The
+// error is one that kept it from looking.
 func (v *Vault) Verify(ctx context.Context, progress func(done, total int)) ([]Damage, error) {
 	if progress == nil {
 		progress = func(int, int) {}
@@ -37,6 +43,9 @@ func (v *Vault) Verify(ctx context.Context, progress func(done, total int)) ([]D
 		}
 		c := &verifier{s: s, known: map[string]bool{}, events: map[string]uint64{string([]byte{keyEvent}): s.roster.Events}, progress: progress, damage: []Damage{}}
 		defer c.mem.destroy()
+		if err := c.file(ctx); err != nil {
+			return err
+		}
 		if err := c.run(ctx); err != nil {
 			return err
 		}
@@ -48,6 +57,18 @@ func (v *Vault) Verify(ctx context.Context, progress func(done, total int)) ([]D
 
 func (c *verifier) report(where string, err error) {
 	c.damage = append(c.damage, Damage{Where: where, What: err.Error()})
+}
+
+func (c *verifier) file(ctx context.Context) error {
+	e, ok := c.s.v.engine.(checker)
+	if !ok {
+		return nil
+	}
+	found, err := e.Check(ctx)
+	for _, what := range found {
+		c.report("the file", fmt.Errorf("%w: %s", ErrDamaged, what))
+	}
+	return err
 }
 
 func (c *verifier) run(ctx context.Context) error {
@@ -158,8 +179,8 @@ func (c *verifier) object(p *project, e entry) {
 		c.report(where, err)
 	} else if e.kind != kindName {
 		where = fmt.Sprintf("project %s: %s %s", p.name, e.kind, name)
-		if id, err := p.keys.blind(name); err != nil || id != e.id {
-			c.report(where, fmt.Errorf("%w: it stands under another name", ErrDamaged))
+		if err := p.placed(e, name); err != nil {
+			c.report(where, err)
 		}
 	}
 	if e.kind != kindSecret {

@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -177,5 +178,44 @@ func TestOwnersKeysAreNotCalledLikeMembers(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantErr(t, "replacing by "+what, x.v.ReplaceSlot(ctx, slots[0].ID, slot, nil), vault.ErrExists)
+	}
+}
+
+// TestWatchMayWait: whoever watches, and waits for a disk, keeps nobody else from
+// the vault meanwhile; and what they cannot record does not happen.
+func TestWatchMayWait(t *testing.T) {
+	x := newTeam(t, "ann")
+	vaulttest.Put(t, x.v, project, "A", "a")
+	x.grant(t, "ann", project, use)
+	view, err := x.v.As(ctx, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, calls := errors.New("the disk is full"), 0
+	v := view.Watched(func(audit.Action, string, []string) error {
+		calls++
+		if !x.v.TryLock() {
+			t.Error("told while the vault is locked")
+			return full
+		}
+		x.v.Unlock()
+		vaulttest.Put(t, x.v, project, fmt.Sprintf("B%d", calls), "b")
+		return full
+	})
+	for what, do := range map[string]func() error{
+		"values":      func() error { _, err := v.Values(ctx, project, []string{"A"}); return err },
+		"a denial":    func() error { return v.DeleteSecrets(ctx, project, []string{"A"}) },
+		"not allowed": func() error { return v.Rotate(ctx, nil) },
+		"a new key": func() error {
+			return v.AddSlot(ctx, func(vault.ID, *secret.Bytes) (*keyring.Slot, error) { panic("the root key was given away") })
+		},
+	} {
+		calls = 0
+		if err := do(); !errors.Is(err, full) || calls != 1 {
+			t.Errorf("%s: %v, after %d calls", what, err, calls)
+		}
+		if err := x.v.DeleteSecrets(ctx, project, []string{"B1"}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
