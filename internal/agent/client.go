@@ -108,7 +108,7 @@ func (c *Client) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, helloTime)
 	defer cancel()
 	if c.socket == "" {
-		return errCut
+		return ErrCut
 	}
 	at, ok := fileOf(c.options.Path, os.Stat)
 	if !ok {
@@ -229,6 +229,14 @@ func (c *Client) drop() {
 // errGone is an agent that ended, for who was in the middle of something.
 var errGone = fmt.Errorf("%w: the unlock agent ended", vault.ErrLocked)
 
+// gone is an other side that ended, for who was in the middle of something.
+func (c *Client) gone() error {
+	if c.socket == "" { // a server
+		return ErrCut
+	}
+	return errGone
+}
+
 var errClosed = errors.New("internal error: the connection to the unlock agent was closed")
 
 // An exchange is a question to the agent.
@@ -259,14 +267,14 @@ func (c *Client) ask(ctx context.Context, x *exchange) error {
 	for range 2 {
 		if c.net == nil {
 			if x.life != 0 {
-				return errGone
+				return c.gone()
 			}
 			if err := c.connect(ctx); err != nil {
 				return lost(ctx, err)
 			}
 		}
 		if x.life != 0 && x.life != c.life {
-			return errGone
+			return c.gone()
 		}
 		a, err := c.converse(ctx, x)
 		if err != nil {
@@ -284,7 +292,7 @@ func (c *Client) ask(ctx context.Context, x *exchange) error {
 		}
 		return err
 	}
-	return errGone
+	return c.gone()
 }
 
 // lost makes what went wrong on a new connection an error of the operation.
@@ -340,7 +348,7 @@ func (c *Client) converse(ctx context.Context, x *exchange) (*answer, error) {
 		case err != nil && ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err != nil:
-			return nil, errGone
+			return nil, c.gone()
 		case a.Bye:
 			return nil, nil //nolint:nilnil // see above
 		case len(a.Progress) == 2:

@@ -104,7 +104,7 @@ func (v *remoteValues) fetch(name string) error {
 	defer cancel()
 	err := v.client.ask(ctx, x)
 	if errors.Is(err, errClosed) {
-		err = errGone
+		err = v.client.gone()
 	}
 	return err
 }

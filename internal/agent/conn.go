@@ -20,6 +20,7 @@ type conn struct {
 	net    *net.UnixConn
 	hello  *hello
 	away   bool // the client is not of this machine: see Answer
+	room   Room // of that client
 
 	values map[uint64]kept // left open for the client
 	next   uint64
@@ -126,12 +127,12 @@ func (c *conn) read(ctx context.Context, to chan<- question) {
 		if err != nil || !c.begin() {
 			return
 		}
-		r, err := c.readRequest(n)
+		r, err := c.readRequest(ctx, n)
 		if err != nil {
 			return
 		}
 		if r.Op == "cancel" {
-			r.values.Destroy()
+			r.drop()
 			c.abort()
 			c.done()
 			continue
@@ -145,7 +146,7 @@ func (c *conn) read(ctx context.Context, to chan<- question) {
 		case to <- question{r, asked, cancel}:
 		case <-ctx.Done():
 			cancel()
-			r.values.Destroy()
+			r.drop()
 			return
 		}
 		limit = maxHeader
@@ -183,13 +184,27 @@ func (c *conn) abort() {
 
 // readRequest reads the rest of a request. A client that stalls in the middle of
 // one is given up.
-func (c *conn) readRequest(n int) (*request, error) {
-	_ = c.net.SetReadDeadline(time.Now().Add(stallTime))
+func (c *conn) readRequest(ctx context.Context, n int) (_ *request, err error) {
 	r := &request{}
+	defer func() {
+		if err != nil {
+			r.drop()
+		}
+	}()
+	if err := c.enter(ctx, r, n, longHeader); err != nil {
+		return nil, err
+	}
+	_ = c.net.SetReadDeadline(time.Now().Add(stallTime))
 	if err := readHeader(c.net, n, r); err != nil {
 		return nil, err
 	}
-	var err error
+	total, err := valuesLength(r.Segments)
+	if err == nil {
+		err = c.enter(ctx, r, total, maxSegment)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if r.values, err = readSegments(patientReader{c.net}, r.Segments); err != nil {
 		return nil, err
 	}
@@ -210,7 +225,7 @@ func (r patientReader) Read(p []byte) (int, error) {
 // open and unserved, until the agent has ended.
 func (c *conn) handle(q question) (keep bool) {
 	defer func() {
-		q.values.Destroy()
+		q.drop()
 		q.cancel()
 		c.mu.Lock()
 		c.open = len(c.values)

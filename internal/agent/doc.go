@@ -10,6 +10,10 @@
 // end. The agent ends when it is told to, when its time is over (sleep counts),
 // when its socket goes or is replaced, and by a signal; then every key is wiped.
 // It refuses to know what unlocks a vault, and how one is stored.
+//
+// The same operations serve a vault on another machine: Answer and Over speak them
+// over a connection that others made and checked, with SSH. Then there is no
+// socket, no time and no agent, and the client's values come from a server.
 package agent
 
 import (

@@ -44,7 +44,7 @@ func far(t testing.TB, v agent.Vault) *net.UnixConn {
 	ours, theirs := pair(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { agent.Answer(ctx, theirs, v); close(done) }()
+	go func() { agent.Answer(ctx, theirs, v, agent.NewRoom()); close(done) }()
 	t.Cleanup(func() { cancel(); <-done })
 	_ = ours.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := ours.Write(frame(`{"op":"hello","hello":{"version":1}}`)); err != nil {
@@ -174,7 +174,7 @@ func TestFarLockIsNobodys(t *testing.T) {
 func TestImportOverTheWire(t *testing.T) {
 	v := vaulttest.New(t)
 	ours, theirs := pair(t)
-	go agent.Answer(t.Context(), theirs, v)
+	go agent.Answer(t.Context(), theirs, v, agent.NewRoom())
 	c, err := agent.Over(t.Context(), ours, agent.Options{}, 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +238,7 @@ func (lyingValues) Close()                                          {}
 func TestLyingServer(t *testing.T) {
 	for _, name := range []string{"A\nrm -rf ~", "A\x1b[2J", "", "$(id)"} {
 		ours, theirs := pair(t)
-		go agent.Answer(t.Context(), theirs, lying{vaulttest.New(t), name})
+		go agent.Answer(t.Context(), theirs, lying{vaulttest.New(t), name}, agent.NewRoom())
 		c, err := agent.Over(t.Context(), ours, agent.Options{}, 10*time.Second)
 		if err != nil {
 			t.Fatal(err)
@@ -254,5 +254,93 @@ func TestLyingServer(t *testing.T) {
 				t.Errorf("%s called %q: %v", what, name, err)
 			}
 		}
+	}
+}
+
+// A stopping is a vault whose server is killed in the middle of an operation.
+type stopping struct {
+	agent.Vault
+	kill func()
+}
+
+func (s stopping) Secrets(context.Context, string) ([]vault.Secret, error) {
+	s.kill()
+	return nil, nil
+}
+
+// Whose server is killed is told so: that is no vault that is locked, and no
+// unlock agent of theirs.
+func TestServerIsKilled(t *testing.T) {
+	v := vaulttest.New(t)
+	ours, theirs := pair(t)
+	done := make(chan struct{})
+	go func() {
+		agent.Answer(context.Background(), theirs, stopping{v, func() { _ = theirs.Close() }}, agent.NewRoom())
+		close(done)
+	}()
+	c, err := agent.Over(t.Context(), ours, agent.Options{}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Secrets(t.Context(), "default"); !errors.Is(err, agent.ErrCut) || errors.Is(err, vault.ErrLocked) {
+		t.Errorf("in the middle: %v", err)
+	}
+	if err := c.CreateProject(t.Context(), "other"); !errors.Is(err, agent.ErrCut) || errors.Is(err, vault.ErrLocked) {
+		t.Errorf("afterwards: %v", err)
+	}
+	<-done
+}
+
+// One member has many sessions and begins a long request in each: two are held,
+// and the others wait for them, those of other members do not.
+func TestLongRequestsTakeTurns(t *testing.T) {
+	v := vaulttest.New(t)
+	session := func(room agent.Room) *net.UnixConn {
+		t.Helper()
+		ours, theirs := pair(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { agent.Answer(ctx, theirs, v, room); close(done) }()
+		t.Cleanup(func() { cancel(); <-done })
+		_ = ours.SetDeadline(time.Now().Add(30 * time.Second))
+		if _, err := ours.Write(frame(`{"op":"hello","hello":{"version":1}}`)); err != nil {
+			t.Fatal(err)
+		}
+		readFrame(t, ours)
+		return ours
+	}
+	long := frame(`{"op":"Projects","text":"` + strings.Repeat("x", 1<<20) + `"}`)
+	// sends tells whether all of it is taken but for the end: more than the socket itself holds.
+	sends := func(c *net.UnixConn, wait time.Duration) bool {
+		_ = c.SetWriteDeadline(time.Now().Add(wait))
+		_, err := c.Write(long[:len(long)-2])
+		return err == nil
+	}
+	room := agent.NewRoom()
+	first, second, third := session(room), session(room), session(room)
+	if !sends(first, 30*time.Second) || !sends(second, 30*time.Second) {
+		t.Fatal("two are not taken")
+	}
+	waited := make(chan bool, 1)
+	go func() { waited <- sends(third, 30*time.Second) }()
+	if !sends(session(agent.NewRoom()), 30*time.Second) {
+		t.Error("another member waits")
+	}
+	small := session(room)
+	if _, err := small.Write(frame(`{"op":"Projects"}`)); err != nil || !strings.Contains(readFrame(t, small), `"result"`) {
+		t.Error("a short request waits")
+	}
+	select {
+	case <-waited:
+		t.Fatal("a third is taken")
+	default:
+	}
+	_ = first.Close() // who goes in the middle leaves their place
+	if !<-waited {
+		t.Error("the third is not taken afterwards")
+	}
+	if _, err := third.Write(long[len(long)-2:]); err != nil || !strings.Contains(readFrame(t, third), `"result"`) {
+		t.Errorf("the third is not answered: %v", err)
 	}
 }

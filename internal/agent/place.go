@@ -86,6 +86,11 @@ func Prepare(socket string) error {
 		return fmt.Errorf("the path of the unlock agent's socket, %s, is longer than %d bytes; set XDG_RUNTIME_DIR to a shorter one", socket, maxSocketPath)
 	}
 	dir := filepath.Dir(socket)
+	// Before anything is made there: root, with the environment of another user,
+	// would leave a directory in which that user's own agent could not listen.
+	if err := checkParent(filepath.Dir(dir)); err != nil && !errors.Is(err, ErrNone) {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the directory of the unlock agent's socket: %w", err)
 	}

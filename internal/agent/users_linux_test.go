@@ -151,3 +151,22 @@ func TestPlantedSocket(t *testing.T) {
 	default:
 	}
 }
+
+// TestPrepareLeavesNothingElsewhere: root, with another user's XDG_RUNTIME_DIR as
+// sudo -E has it, makes no directory there, which would keep that user's agent out.
+func TestPrepareLeavesNothingElsewhere(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("a directory of another user takes root")
+	}
+	runtimeDir := shortDir(t)
+	if err := os.Chown(runtimeDir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(runtimeDir, "tacenda")
+	if err := agent.Prepare(agent.Socket(dir, "/vault")); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Lstat(dir); err == nil {
+		t.Error("a directory was left there")
+	}
+}

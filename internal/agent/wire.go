@@ -77,6 +77,15 @@ type request struct {
 	Segments []int `json:"segments,omitempty"`
 
 	values *secret.Bytes // the segments, one after the other, once they were read
+	room   Room          // where this holds a place; nil for none
+}
+
+// drop lets go of what the request holds.
+func (r *request) drop() {
+	r.values.Destroy()
+	if r.room != nil {
+		<-r.room
+	}
 }
 
 // hello is how a client introduces itself: with the file that it calls the

@@ -51,6 +51,7 @@ type Config struct {
 	Max             time.Duration // of a connection; default 12 h
 	Unauthenticated int           // connections at once; default 10
 	Connections     int           // connections at once; default 64
+	OfOneKey        int           // of these; default half of them, so that one member does not keep the others out
 }
 
 func (c *Config) complete() error {
@@ -73,6 +74,9 @@ func (c *Config) complete() error {
 	}
 	if c.Connections <= 0 {
 		c.Connections = 64
+	}
+	if c.OfOneKey <= 0 {
+		c.OfOneKey = max(1, c.Connections/2)
 	}
 	return nil
 }
@@ -117,11 +121,20 @@ const maxAuthTries = 6
 func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
 	s.listener = l
-	ended := s.ended
-	s.mu.Unlock()
-	if ended {
+	if s.ended {
+		s.mu.Unlock()
 		return l.Close()
 	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer s.door.dismiss()
+	defer cancel()
+	s.conns.Go(func() { s.usher(ctx) })
+	s.mu.Unlock()
+	return s.accept(l)
+}
+
+// accept puts whoever comes into the line.
+func (s *Server) accept(l net.Listener) error {
 	var wait time.Duration
 	for {
 		conn, err := l.Accept()
@@ -146,9 +159,14 @@ func (s *Server) Serve(l net.Listener) error {
 			continue
 		}
 		wait = 0
-		if g := s.door.admit(s.ctx, conn); g != nil {
-			s.conns.Go(func() { s.connection(g) })
-		}
+		s.door.join(conn)
+	}
+}
+
+// usher leads one after the other from the line to the door.
+func (s *Server) usher(ctx context.Context) {
+	for g := s.door.next(ctx); g != nil; g = s.door.next(ctx) {
+		s.conns.Go(func() { s.connection(g) })
 	}
 }
 
@@ -173,12 +191,12 @@ func (s *Server) connection(g *guest) {
 	go gossh.DiscardRequests(requests) // no forwarding of any kind
 	key := conn.Permissions.Extensions[keyExtension]
 	id, ok := s.cfg.Authenticate(key)
-	why := "the key is no longer let in"
+	err = errNoMore
 	if ok {
-		ok, why = s.door.letIn(g), "too many connections"
+		err = s.door.letIn(g, key)
 	}
-	if !ok {
-		s.cfg.Log.Warn("connection refused", "remote", address(g.RemoteAddr()), "why", why)
+	if err != nil {
+		s.cfg.Log.Warn("connection refused", "remote", address(g.RemoteAddr()), "key", conn.Permissions.Extensions[fingerprintExtension], "why", err.Error())
 		return
 	}
 	id.Fingerprint = conn.Permissions.Extensions[fingerprintExtension]
@@ -230,7 +248,10 @@ func (s *Server) offered(conn gossh.ConnMetadata, key gossh.PublicKey) (*gossh.P
 	return &gossh.Permissions{Extensions: map[string]string{keyExtension: text, fingerprintExtension: fingerprint}}, nil
 }
 
-var errNobody = errors.New("nobody's key")
+var (
+	errNobody = errors.New("nobody's key")
+	errNoMore = errors.New("the key is no longer let in")
+)
 
 // authorized is a key as authorized_keys has it, without a comment.
 func authorized(key gossh.PublicKey) string {

@@ -507,7 +507,7 @@ func TestBackOff(t *testing.T) {
 }
 
 func TestConnectionsAreBounded(t *testing.T) {
-	p := start(t, say, func(c *Config) { c.Connections = 3 })
+	p := start(t, say, func(c *Config) { c.Connections, c.OfOneKey = 3, 3 })
 	var open []*gossh.Client
 	for range 3 {
 		open = append(open, p.dial(t))

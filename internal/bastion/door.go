@@ -1,8 +1,6 @@
 package bastion
 
 import (
-	"context"
-	"errors"
 	"maps"
 	"net"
 	"net/netip"
@@ -26,8 +24,8 @@ const (
 
 // How long somebody before the door is left in peace when there are too many: as
 // long as it takes to say the first word, which clients do at once, and then as
-// long as a login takes at a busy time. Others wait meanwhile, in the system's
-// queue, so that many who come at once all get in.
+// long as a login takes at a busy time. Others wait meanwhile, in the line, so
+// that many who come at once all get in.
 const (
 	silentTime  = 100 * time.Millisecond
 	talkingTime = 3 * time.Second
@@ -39,11 +37,12 @@ type door struct {
 	now func() time.Time
 
 	mu       sync.Mutex
-	inside   map[*guest]struct{} // everybody
-	waiting  []*guest            // those not let in yet, oldest first
+	line     []*guest            // those nobody talks to yet, oldest first
+	inside   map[*guest]struct{} // everybody else
+	waiting  []*guest            // of these, those not let in yet, oldest first
 	failures map[netip.Prefix]*failure
 
-	moved chan struct{} // somebody left the crowd before the door
+	moved chan struct{} // somebody came to the line, or left the crowd before the door
 }
 
 type failure struct {
@@ -60,8 +59,9 @@ type guest struct {
 	prefix netip.Prefix
 	once   sync.Once
 
-	came  time.Time
+	came  time.Time   // to the door
 	spoke atomic.Bool // it sent something
+	key   string      // that let it in
 
 	mu     sync.Mutex
 	inside bool
@@ -142,103 +142,35 @@ func neighbours(a net.Addr) netip.Prefix {
 	return p
 }
 
-// admit lets a connection begin to authenticate, or returns nil. When too many
-// stand before the door, one that has stood there long enough goes: whoever means
-// to come in is through in a fraction of a second, and somebody who only stands
-// there must not keep them out.
-func (d *door) admit(ctx context.Context, conn net.Conn) *guest {
-	now := d.now()
-	g := &guest{Conn: conn, door: d, prefix: neighbours(conn.RemoteAddr()), came: now, last: now.Add(d.cfg.Login)}
-	_ = conn.SetDeadline(g.last)
-	out, why := d.place(g)
-	for errors.Is(why, errCrowd) {
-		wait := time.NewTimer(silentTime / 4)
-		select {
-		case <-d.moved:
-		case <-wait.C:
-		case <-ctx.Done():
-		}
-		wait.Stop()
-		if ctx.Err() != nil {
-			_ = conn.Close()
-			return nil
-		}
-		out, why = d.place(g)
-	}
-	if why != nil {
-		_ = conn.Close()
-		d.cfg.Log.Info("connection refused", "remote", address(conn.RemoteAddr()), "why", why.Error())
-		return nil
-	}
-	if out != nil {
-		d.cfg.Log.Info("connection dropped", "remote", address(out.RemoteAddr()), "why", errCrowd.Error())
-		_ = out.Close()
-	}
-	return g
-}
-
-// Why somebody does not come to the door.
-var (
-	errBackOff = errors.New("too many refused keys")
-	errFull    = errors.New("too many connections")
-	errCrowd   = errors.New("too many before the door")
-)
-
-// place finds a place before the door, in the stead of out if there is one.
-func (d *door) place(g *guest) (out *guest, why error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if f := d.failures[g.prefix]; f != nil && d.now().Before(f.until) {
-		return nil, errBackOff
-	}
-	if len(d.inside)-len(d.waiting) >= d.cfg.Connections {
-		return nil, errFull
-	}
-	if len(d.waiting) >= d.cfg.Unauthenticated {
-		if out = d.crowd(); out == nil {
-			return nil, errCrowd
-		}
-		d.unwait(out)
-		delete(d.inside, out)
-	}
-	d.inside[g] = struct{}{}
-	d.waiting = append(d.waiting, g)
-	return out, nil
-}
-
-// crowd is the oldest waiting connection of the address that has most of them,
-// among those that were left in peace long enough.
-func (d *door) crowd() *guest {
-	counts := map[netip.Prefix]int{}
-	for _, g := range d.waiting {
-		counts[g.prefix]++
-	}
-	var chosen *guest
-	now := d.now()
-	for _, g := range d.waiting { // in their order
-		if !now.Before(g.peace()) && (chosen == nil || counts[g.prefix] > counts[chosen.prefix]) {
-			chosen = g
-		}
-	}
-	return chosen
-}
-
 // letIn moves a connection inside, unless there is no room: several may have
-// come to the door at once.
-func (d *door) letIn(g *guest) bool {
+// come to the door at once. Nor may one key have all the room.
+func (d *door) letIn(g *guest, key string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.inside)-len(d.waiting) >= d.cfg.Connections {
-		return false
+	if d.full() {
+		return errFull
 	}
+	same := 0
+	for other := range d.inside {
+		if other.key == key {
+			same++
+		}
+	}
+	if same >= d.cfg.OfOneKey {
+		return errFullOfOne
+	}
+	g.key = key
 	d.unwait(g)
 	delete(d.failures, g.prefix)
 	g.mu.Lock()
 	g.inside, g.last = true, d.now().Add(d.cfg.Max)
 	g.mu.Unlock()
 	g.extend()
-	return true
+	return nil
 }
+
+// full tells whether nobody more can be inside. The lock is held.
+func (d *door) full() bool { return len(d.inside)-len(d.waiting) >= d.cfg.Connections }
 
 // cut closes every connection.
 func (d *door) cut() {
@@ -254,10 +186,7 @@ func (d *door) unwait(g *guest) {
 	for i, w := range d.waiting {
 		if w == g {
 			d.waiting = append(d.waiting[:i], d.waiting[i+1:]...)
-			select {
-			case d.moved <- struct{}{}:
-			default:
-			}
+			d.wake()
 			return
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	gossh "golang.org/x/crypto/ssh"
 
@@ -18,9 +19,10 @@ import (
 
 // serverLog is what a server on this machine recorded of this vault.
 type serverLog struct {
-	path   string
-	verify func(text, signature []byte) bool
-	all    bool // for an owner, whatever keys the server has
+	// read checks the log and calls its argument with each entry, as
+	// audit.ReadLog does.
+	read func(func(audit.Entry) error) (uint64, audit.Hash, error)
+	all  bool // for an owner, whatever keys the server has
 }
 
 // serverLogPath is where a server keeps its log of a vault. Beside it lies the
@@ -31,12 +33,25 @@ func serverLogPath(state string, id vault.ID) string {
 
 const logKeyEnding = ".pub"
 
-// openServerLog opens a server's log, to go on with it and to be read.
-func (a *app) openServerLog(state string, id vault.ID, key gossh.Signer) (*audit.Log, *serverLog, error) {
-	path := serverLogPath(state, id)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, nil, fmt.Errorf("opening the server's log: %w", err)
+// reserveServerLog keeps other servers away from a log until it is closed: two
+// that write the same break it for both.
+func reserveServerLog(path string) (*os.File, error) {
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if err != nil {
+		return nil, fmt.Errorf("opening the server's log: %w", err)
 	}
+	reserved, held, err := holdAlone(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the server's log: %w", err)
+	}
+	if held {
+		return nil, hinted(errors.New("another tacenda serve on this machine serves this vault"), "stop it first, or serve with another XDG_STATE_HOME, which has a log of its own")
+	}
+	return reserved, nil
+}
+
+// openServerLog opens a server's log, to go on with it and to be read.
+func (a *app) openServerLog(path string, key gossh.Signer) (*audit.Log, *serverLog, error) {
 	sign := func(text []byte) ([]byte, error) {
 		sig, err := key.Sign(nil, text)
 		if err != nil {
@@ -44,15 +59,14 @@ func (a *app) openServerLog(state string, id vault.ID, key gossh.Signer) (*audit
 		}
 		return gossh.Marshal(sig), nil
 	}
-	history := &serverLog{path: path, verify: verifyBy(key.PublicKey())}
-	log, err := audit.OpenLog(path, sign, history.verify)
+	log, err := audit.OpenLog(path, sign, verifyBy(key.PublicKey()))
 	if err != nil {
 		return nil, nil, hinted(damagedLog(err), "after a change of the host key move the log away, and keep its old key with it")
 	}
 	if err := a.writeWhole(path+logKeyEnding, string(gossh.MarshalAuthorizedKey(key.PublicKey()))); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("keeping the key of the server's log: %w", err), log.Close())
 	}
-	return log, history, nil
+	return log, &serverLog{read: log.Read}, nil
 }
 
 // serverLog finds the log of a server; nil where none was ever kept. A caller of
@@ -77,19 +91,21 @@ func (a *app) serverLog(id vault.ID) (*serverLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the server's log cannot be checked: %s holds no key", vault.ErrDamaged, path+logKeyEnding)
 	}
-	return &serverLog{path: path, verify: verifyBy(key)}, nil
+	return &serverLog{read: func(fn func(audit.Entry) error) (uint64, audit.Hash, error) {
+		return audit.ReadLog(path, verifyBy(key), fn)
+	}}, nil
 }
 
-// events are the entries that concern a project, as audit shows them. Who came
-// and went concerns owners, and everybody for themselves.
-func (l *serverLog) events(v gate, project string) ([]vault.Event, error) {
+// events are the entries since a time that concern a project, as audit shows
+// them. Who came and went concerns owners, and everybody for themselves.
+func (l *serverLog) events(v gate, project string, since time.Time) ([]vault.Event, error) {
 	if l == nil {
 		return nil, nil
 	}
 	everybody := l.all || v.Owner()
 	var events []vault.Event
-	_, _, err := audit.ReadLog(l.path, l.verify, func(e audit.Entry) error {
-		if e.Project != project && (e.Project != "" || !everybody && e.Member != v.Actor()) {
+	_, _, err := l.read(func(e audit.Entry) error {
+		if e.Time.Before(since) || e.Project != project && (e.Project != "" || !everybody && e.Member != v.Actor()) {
 			return nil
 		}
 		event := vault.Event{
@@ -112,7 +128,7 @@ func (l *serverLog) head() (string, error) {
 	if l == nil {
 		return "", nil
 	}
-	n, hash, err := audit.ReadLog(l.path, l.verify, nil)
+	n, hash, err := l.read(nil)
 	return fmt.Sprintf("%d:%x", n, hash[:]), damagedLog(err)
 }
 
@@ -128,7 +144,7 @@ func (l *serverLog) check(head string) error {
 	length, hash, _ := strings.Cut(head, ":")
 	want, _ := strconv.ParseUint(length, 10, 64)
 	passed = passed || want == 0
-	_, _, err := audit.ReadLog(l.path, l.verify, func(e audit.Entry) error {
+	_, _, err := l.read(func(e audit.Entry) error {
 		passed = passed || e.Number == want && hex.EncodeToString(e.Hash[:]) == hash
 		return nil
 	})

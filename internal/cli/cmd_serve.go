@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,6 +81,7 @@ type server struct {
 	allow   []netip.Prefix
 	sweeps  chan struct{} // wakes who frees memory
 	lost    chan error    // the vault that was opened opens no more
+	rooms   sync.Map      // of agent.Room, by the fingerprint of a key; there are as many as members
 
 	name    string // of the vault, in headers
 	project string // where an interface begins
@@ -100,6 +102,10 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	}
 	if f.idle <= 0 || f.max <= 0 {
 		return usagef("--idle and --max must be more than nothing")
+	}
+	// Nothing would be every address of this machine, as an unset variable makes it.
+	if _, port, err := net.SplitHostPort(f.listen); err != nil || port == "" {
+		return usagef("--listen %q: not an address with a port, such as :2222 or 127.0.0.1:2222", f.listen)
 	}
 	state := a.stateDir()
 	if state == "" {
@@ -127,7 +133,13 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	if s.log, s.history, err = a.openServerLog(state, s.vault.ID(), key); err != nil {
+	path := serverLogPath(state, s.vault.ID())
+	reserved, err := reserveServerLog(path)
+	if err != nil {
+		return err
+	}
+	defer reserved.Close()
+	if s.log, s.history, err = a.openServerLog(path, key); err != nil {
 		return err
 	}
 	defer s.log.Close() //nolint:errcheck // each entry was written when it was made

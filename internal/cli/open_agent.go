@@ -34,8 +34,8 @@ func (a *app) agentSocket(path string) string {
 	return socket
 }
 
-// openOrAsk opens the vault in the order of the contract: what was given, the
-// agent, the desktop's keyring, a prompt.
+// openOrAsk opens the vault in the order that docs/agent.md promises: what was
+// given, the agent, the desktop's keyring, a prompt.
 func (a *app) openOrAsk(ctx context.Context, acc access) (gate, error) {
 	at, err := a.vaultWhere()
 	if err != nil {

@@ -173,6 +173,8 @@ func sshFailure(where string, err error, said string, code int) error {
 		return hinted(failf(exitLocked, "opening %s: %s", where, said), "the key that ssh offers must be that of a member: an owner adds it with tacenda member add")
 	case said != "" && code == lostConnection:
 		return fmt.Errorf("opening %s: %s", where, said)
+	case errors.Is(err, agent.ErrCut) && said == "":
+		return hinted(fmt.Errorf("opening %s: %w", where, err), "tacenda serve must run there, with a place for one more")
 	case said != "":
 		return hinted(fmt.Errorf("opening %s: %s", where, said), "tacenda serve must run there")
 	}

@@ -24,6 +24,7 @@ type caller struct {
 	gate    gate
 	getenv  func(string) string                          // what their terminal says of itself
 	allow   func(netip.AddrPort) error                   // where tools may go
+	denied  func(project string, what ...string) error   // for the log that the server signs; nil drops it
 	log     *serverLog                                   // of the server
 	columns int                                          // of their terminal, 0 without one
 	verdict func(command string, code exitCode, e error) // for the server's log; nil drops it
@@ -158,35 +159,58 @@ func commandName(args []string) string {
 	return "unknown"
 }
 
-// refuseRemote refuses what a caller may not say. It runs before every command.
+// refuseRemote refuses what a caller may not say, and records it. It runs before
+// every command.
 func (a *app) refuseRemote(c *cobra.Command, args []string) error {
 	name := strings.TrimPrefix(c.CommandPath(), "tacenda ")
+	option, refused := whyNotRemote(c, name, args)
+	if refused == nil {
+		return nil
+	}
+	what := name
+	if option != "" {
+		what += " --" + option
+	}
+	return cmp.Or(a.caller.tellDenied("", what), refused) // what they wrote is an argument and told to nobody
+}
+
+// tellDenied records what the vault itself does not refuse, and so does not tell
+// who watches it.
+func (c *caller) tellDenied(project string, what ...string) error {
+	if c == nil || c.denied == nil {
+		return nil
+	}
+	return c.denied(project, what...)
+}
+
+// whyNotRemote is why a caller may not run a command, and the option that it is
+// about.
+func whyNotRemote(c *cobra.Command, name string, args []string) (option string, refused error) {
 	allowed, ok := remoteCommands[name]
 	if !ok {
-		return usagef("%s is not available here", name)
+		return "", usagef("%s is not available here", name)
 	}
 	options := strings.Fields(allowed.options)
-	var refused error
 	c.Flags().Visit(func(f *pflag.Flag) {
 		switch {
 		case !slices.Contains(options, f.Name) && !slices.Contains(remoteGlobals, f.Name):
-			refused = usagef("--%s is not available here", f.Name)
+			option, refused = f.Name, usagef("--%s is not available here", f.Name)
 		case slices.Contains(remoteInputs, f.Name) && f.Value.String() != "-":
-			refused = usagef("--%s: only - is available here, which is your standard input", f.Name)
+			option, refused = f.Name, usagef("--%s: only - is available here, which is your standard input", f.Name)
 		}
 	})
 	if refused != nil {
-		return refused
+		return option, refused
 	}
 	if name == "refs" && len(args) > 1 {
-		return usagef("refs: only a NAME is available here")
+		return "", usagef("refs: only a NAME is available here")
 	}
 	if !allowed.names {
 		for _, arg := range args {
 			if arg != "-" {
-				return usagef("%s: only - is available here, which is your standard input", name)
+				return "", usagef("%s: only - is available here, which is your standard input", name)
 			}
 		}
 	}
-	return nil
+	return "", nil
 }

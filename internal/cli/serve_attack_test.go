@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -232,6 +233,11 @@ func TestServeCall(t *testing.T) {
 			t.Errorf("--allow-net %q: exit %d", bad, code)
 		}
 	}
+	for _, bad := range []string{"", ":", "127.0.0.1", "127.0.0.1:", "/run/tacenda.sock", "::1"} { // "" would be every address, at some port
+		if code, _ := verdict(a.serve(t.Context(), serveFlags{listen: bad, idle: 1, max: 1})); code != exitUsage {
+			t.Errorf("--listen %q: exit %d", bad, code)
+		}
+	}
 }
 
 // TestServeRevoked takes permissions from members who are connected: their next
@@ -312,5 +318,45 @@ func TestServeEndsWithItsKey(t *testing.T) {
 		t.Error("the server ended as if all were well")
 	} else if code, _ := verdict(err); code != exitLocked {
 		t.Errorf("exit %d: %v", code, err)
+	}
+}
+
+// TestServeNameOfAnotherKey: somebody who holds a stolen key asks for a session and
+// does not say what for. Meanwhile its owner gets a new key under the old name.
+func TestServeNameOfAnotherKey(t *testing.T) {
+	b := startBastion(t, nil)
+	ctx := t.Context()
+	waiting := map[string]*gossh.Session{}
+	for _, command := range []string{"resolve -e '{{A}}' -p own", "gate"} {
+		s, err := b.dial("all").NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		waiting[command] = s
+	}
+	if _, err := b.owner.RemoveMember(ctx, "all", nil); err != nil {
+		t.Fatal(err)
+	}
+	next, err := newSSHKey(filepath.Join(b.dir, "next"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.owner.AddMember(ctx, "all", publicLine(next)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.owner.Grant(ctx, "all", "own", vault.PermRead|vault.PermUse, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	for command, s := range waiting {
+		out, err := s.CombinedOutput(command)
+		var exit *gossh.ExitError
+		if !errors.As(err, &exit) || exit.ExitStatus() != int(exitLocked) || !strings.Contains(string(out), "cannot be opened now") {
+			t.Errorf("%s with the old key: %v\n%s", command, err, out)
+		}
+	}
+	b.keys["all"] = next
+	if got := ask(t, b.dial("all"), "resolve -e '{{A}}' -p own", ""); got.code != int(exitDone) || got.out == "" {
+		t.Errorf("with the new key: %+v", got)
 	}
 }

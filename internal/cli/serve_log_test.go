@@ -9,6 +9,8 @@ import (
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
+
+	"tacenda/internal/vault"
 )
 
 // TestServeLog follows the server's log: who came, what they used, what they were
@@ -117,4 +119,73 @@ func TestServeLog(t *testing.T) {
 			t.Errorf("%s: serve goes on: exit %d", name, code)
 		}
 	}
+}
+
+// TestServeLogHasEveryDenial looks for what the vault itself does not refuse:
+// commands and options that are closed here, addresses that tools may not reach,
+// and hosts that a secret may not go to. No argument goes to the log.
+func TestServeLogHasEveryDenial(t *testing.T) {
+	b := startBastion(t, nil)
+	set := func(name, url string) {
+		t.Helper()
+		text := "method: GET\nurl: " + url + "\nallow_plain: true\ntimeout: 2s\nheaders: {X-Key: \"{{A}}\"}\n"
+		if _, err := b.owner.SetText(t.Context(), "own", vault.Tool, name, text, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("inside", "http://127.0.0.1:9/")
+	c := b.dial("all")
+	refused := []struct {
+		line string
+		code exitCode
+		want string // what was denied, as the log has it
+	}{
+		{"unlock", exitUsage, `"project":"","object":"unlock"`},
+		{"key add passphrase --label private", exitUsage, `"object":"key add"`},
+		{"list --vault /private", exitUsage, `"object":"list --vault"`},
+		{"create N --value-file /private -p own", exitUsage, `"object":"create --value-file"`},
+		{"resolve /private -p own", exitUsage, `"object":"resolve"`},
+		{"call inside -p own", exitFailure, `"object":"127.0.0.1:9"`},
+		{"call elsewhere -p own", exitDenied, `"project":"own","object":"call elsewhere"`},
+		{"call elsewhere -p own --dry-run", exitDenied, `"object":"call elsewhere"`},
+	}
+	for _, r := range refused {
+		if strings.Contains(r.line, "elsewhere") {
+			set("elsewhere", "https://elsewhere.example.com/")
+			hosts := []string{"api.example.com"}
+			if _, err := b.owner.EditSecret(t.Context(), "own", "A", vault.Edit{AllowedHosts: &hosts}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := strings.Count(ask(t, c, "audit -p own --json", "").out, `"action":"denied"`)
+		if got := ask(t, c, r.line, ""); got.code != int(r.code) {
+			t.Errorf("%s: exit %d: %s", r.line, got.code, got.err)
+		}
+		after := ask(t, c, "audit -p own --json", "").out
+		if n := strings.Count(after, `"action":"denied"`); n != before+1 || !strings.Contains(after, r.want) {
+			t.Errorf("%s: %d denials after %d, and none with %s:\n%s", r.line, n, before, r.want, after)
+		}
+	}
+	if out := ask(t, c, "audit -p own --json", "").out; strings.Contains(out, "private") {
+		t.Errorf("an argument is in the log:\n%s", out)
+	}
+}
+
+// TestServeTwice starts a second server for the same vault: it must not break the
+// log of the first.
+func TestServeTwice(t *testing.T) {
+	b := startBastion(t, nil)
+	a := appFor(b.dir, os.Stderr)
+	a.globals.identities = []string{b.dir + "/bastion"}
+	err := a.serve(t.Context(), serveFlags{listen: "127.0.0.1:0", idle: time.Minute, max: time.Minute})
+	if code, _ := verdict(err); code != exitFailure || !strings.Contains(err.Error(), "another tacenda serve") {
+		t.Errorf("exit %d: %v", code, err)
+	}
+	if got := ask(t, b.dial("use"), "resolve -e '{{A}}' -p own", ""); got.code != 0 {
+		t.Errorf("the first serves on: %+v", got)
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	b.serve(nil) // and leaves the place to the next
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -69,6 +70,12 @@ func (s *server) view(ctx context.Context, ses *bastion.Session) (*vault.Vault, 
 	if err != nil {
 		return nil, err
 	}
+	// Between the login and what is asked for, as long as a client likes, the name
+	// may have been given to another key.
+	if v.Key() != ses.Fingerprint {
+		v.Close()
+		return nil, fmt.Errorf("%w: %s came in with a key that is no longer theirs", vault.ErrLocked, ses.Member)
+	}
 	return v.Watched(seen), nil
 }
 
@@ -78,6 +85,18 @@ func (s *server) record(ses *bastion.Session, action audit.Action, project strin
 		Time: time.Now(), Member: ses.Member, Key: ses.Fingerprint, Action: action,
 		Project: project, Objects: objects, Origin: ses.Remote,
 	}))
+}
+
+// callerOf is the member of a session, as commands and tools know them.
+func (s *server) callerOf(ses *bastion.Session, v gate) *caller {
+	denied := func(project string, what ...string) error { return s.record(ses, audit.Denied, project, what) }
+	return &caller{gate: v, denied: denied, allow: func(addr netip.AddrPort) error {
+		err := s.allowed(addr)
+		if err != nil {
+			err = errors.Join(err, denied("", addr.String()))
+		}
+		return err
+	}}
 }
 
 // command runs one command. Its streams are pipes, which is how commands know
@@ -101,7 +120,8 @@ func (s *server) command(ctx context.Context, v *vault.Vault, ses *bastion.Sessi
 	}
 	log := *s.history
 	log.all = ses.Owner
-	c := &caller{gate: v, getenv: lookupIn(ses.Environ), allow: s.allowed, log: &log}
+	c := s.callerOf(ses, v)
+	c.getenv, c.log = lookupIn(ses.Environ), &log
 	c.verdict = func(command string, code exitCode, _ error) {
 		s.notes.Info("command", "session", ses.ID, "member", ses.Member, "command", command, "exit", int(code))
 	}
@@ -232,7 +252,7 @@ func (s *server) interfaceFor(ctx context.Context, v *vault.Vault, ses *bastion.
 // machine: it begins unlocked, and unlocks again with enter, since who somebody
 // is was settled when they logged in.
 func (s *server) interfaceConfig(v *vault.Vault, ses *bastion.Session) tui.Config {
-	a := &app{caller: &caller{gate: v, allow: s.allowed}, out: s.a.out, err: s.a.err, inInterface: true}
+	a := &app{caller: s.callerOf(ses, v), out: s.a.out, err: s.a.err, inInterface: true}
 	return tui.Config{
 		Name: s.name, Place: s.name, Project: s.project, Environ: ses.Environ, Mouse: true, IdleLock: defaultIdleLock,
 		CheckTool: checkTool, CallTool: a.callTool, CheckRecipient: checkRecipient,
@@ -244,6 +264,12 @@ func (s *server) interfaceConfig(v *vault.Vault, ses *bastion.Session) tui.Confi
 			return nil, fmt.Errorf("%w: a server makes no vault", vault.ErrDenied)
 		},
 	}
+}
+
+// roomOf is what all the sessions of one key share.
+func (s *server) roomOf(fingerprint string) agent.Room {
+	room, _ := s.rooms.LoadOrStore(fingerprint, agent.NewRoom())
+	return room.(agent.Room) //nolint:forcetypeassert // nothing else is stored
 }
 
 // gateFor answers the gate's operations for a tacenda elsewhere.
@@ -268,7 +294,7 @@ func (s *server) gateFor(ctx context.Context, v *vault.Vault, ses *bastion.Sessi
 		_ = pump(theirs, ses.Stdin, bufs[1])
 		_ = ours.Close() // the client is gone, whatever is under way
 	}()
-	agent.Answer(ctx, ours, v)
+	agent.Answer(ctx, ours, v, s.roomOf(ses.Fingerprint))
 	_ = ours.Close()
 	<-done // what was said until then has gone out
 	_ = theirs.Close()
