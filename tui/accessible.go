@@ -51,6 +51,9 @@ func runLines(ctx context.Context, out io.Writer, cfg Config) error {
 	}
 	l.v = v
 	defer v.Close()
+	if cfg.IdleLock > 0 {
+		l.ask = patient{l.ask, cfg.IdleLock, l.cfg.Now}
+	}
 	if err := l.settle(ctx); err != nil {
 		return err
 	}
@@ -61,6 +64,9 @@ func runLines(ctx context.Context, out io.Writer, cfg Config) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, errIdle):
+			l.say("Locked after %s without an answer. Start again to go on.", idleWords(cfg.IdleLock))
+			return nil
 		case err != nil:
 			l.say("Error: %s", reason(err))
 		}

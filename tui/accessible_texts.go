@@ -102,7 +102,7 @@ func (l *lines) warn(d *textDoc) {
 	for _, p := range d.problems {
 		l.say("Warning: %s", p.String())
 	}
-	if w := modelWarning(d.unsafe); w != "" {
+	if w := modelWarning(d.unsafe, len(d.unsafe)); w != "" {
 		l.say("%s", w)
 	}
 }

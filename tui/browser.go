@@ -33,8 +33,8 @@ func (b *browser) typing() bool { return b.asking }
 func (b *browser) update(u *ui, msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case pastedMsg:
-		if text, ok := u.input.pasteText(b.filter.max); ok && b.asking {
-			b.filter.insert(text)
+		if b.asking {
+			b.filter.paste(u)
 			b.filtered()
 		}
 	case tea.KeyPressMsg:

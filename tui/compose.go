@@ -215,32 +215,41 @@ func (m *root) status() (string, *point) {
 	u := m.u
 	t := u.theme
 	if m.gate == nil && len(u.stack) == 0 {
-		if s, ok := m.sections[m.open].(statuser); ok && m.typing() {
+		if s, ok := m.sections[m.open].(statuser); ok && m.typing() && u.toast.kind != toastWarn { // a warning is about what was typed
 			return s.status(u, u.w)
 		}
 	}
-	switch u.toast.kind {
-	case toastNone:
-	case toastInfo:
-		return line(u, u.w, "", u.toast.text), nil
-	case toastWarn:
-		return line(u, u.w, t.warn, "! "+u.toast.text), nil
-	case toastError:
-		return line(u, u.w, t.danger, "x "+u.toast.text), nil
+	if st, text := u.toastWords(); text != "" {
+		return line(u, u.w, st, text), nil
 	}
 	if label := u.slow(); label != "" {
-		return line(u, u.w, t.dim, string(`|/-\`[u.jobFrame%4])+" "+label), nil
+		return line(u, u.w, t.dim, u.spinner()+" "+label), nil
 	}
 	if m.gate != nil {
 		return line(u, u.w, "", ""), nil
 	}
 	if u.data.err != nil && u.data.loaded {
-		return line(u, u.w, t.warn, "! not up to date: "+reason(u.data.err)+"; r tries again"), nil
+		before, then := "! not up to date: ", "; r tries again"
+		return line(u, u.w, t.warn, before+u.cutText(reason(u.data.err), u.w-len(before)-len(then))+then), nil
 	}
 	if s, ok := m.sections[m.open].(statuser); ok {
 		return s.status(u, u.w)
 	}
 	return line(u, u.w, "", ""), nil
+}
+
+// toastWords is the toast as it is drawn; no text when there is none.
+func (u *ui) toastWords() (style, string) {
+	switch t := u.theme; u.toast.kind {
+	case toastNone:
+	case toastInfo:
+		return "", u.toast.text
+	case toastWarn:
+		return t.warn, "! " + u.toast.text
+	case toastError:
+		return t.danger, "x " + u.toast.text
+	}
+	return "", ""
 }
 
 // hints are the bindings that the hint line is drawn from.

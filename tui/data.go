@@ -24,6 +24,7 @@ type data struct {
 	err      error // why the last load failed; rows stay as they were
 	stamps   stamps
 	people   *people // nil before they were read
+	load     int     // the number of the load that read it
 }
 
 // stamps tell whether anything changed since they were read.
@@ -207,24 +208,49 @@ type loading struct {
 	people   *people
 }
 
+// loadLabel is the name of a load among the jobs.
+const loadLabel = "loading secrets"
+
+// loading tells whether a load is under way.
+func (u *ui) loading() bool {
+	return slices.ContainsFunc(u.jobs, func(j *job) bool { return j.label == loadLabel })
+}
+
 // load reads the projects and the secrets of the one that is open, or of the
 // first when that one is gone. The stamps are read before the rows, so that a
 // change in between shows with the next look.
 func (u *ui) load() tea.Cmd {
 	want := u.data.project
-	return ask(u, "loading secrets", func(ctx context.Context, v Vault) (loading, error) {
+	u.loads++
+	n := u.loads
+	return ask(u, loadLabel, func(ctx context.Context, v Vault) (loading, error) {
 		return read(ctx, v, want)
 	}, func(l loading, err error) tea.Cmd {
-		if want != u.data.project {
-			return nil // another project was opened meanwhile
+		if want != u.data.project || n < u.data.load {
+			return nil // another project was opened meanwhile, or a later load was quicker
 		}
-		u.data.err = err
+		u.data.err, u.data.load = err, n
 		if err != nil {
 			return nil
 		}
-		u.data = data{projects: l.projects, project: l.project, rows: l.rows, loaded: true, stamps: l.stamps, people: l.people}
+		u.data = data{projects: l.projects, project: l.project, rows: l.rows, loaded: true, stamps: l.stamps, people: l.people, load: n}
+		u.moved(want)
 		return u.told()
 	})
+}
+
+// moved says so when the project that was open is not there any more and another
+// one took its place: a key meant for the one must not do something in the other.
+func (u *ui) moved(from string) {
+	if u.opened != "" && u.data.project != from {
+		text := from + " is not there any more"
+		if u.data.project != "" {
+			text += ": this is " + u.data.project
+		}
+		u.say(toastError, text)
+		u.deafen()
+	}
+	u.opened = u.data.project
 }
 
 func read(ctx context.Context, v Vault, project string) (l loading, err error) {
@@ -275,6 +301,6 @@ func (u *ui) openProject(name string) tea.Cmd {
 	if name == u.data.project {
 		return nil
 	}
-	u.data = data{projects: u.data.projects, project: name, rows: noRows, people: u.data.people}
+	u.data = data{projects: u.data.projects, project: name, rows: noRows, people: u.data.people, load: u.data.load}
 	return tea.Batch(u.told(), u.load())
 }

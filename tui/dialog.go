@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -30,6 +31,10 @@ func wipe(d dialog) {
 	}
 }
 
+// lockedMeanwhile is what a dialog says after the unlock of work whose end nobody
+// heard of.
+const lockedMeanwhile = "locked while it was under way: see whether it was done"
+
 // drop wipes a dialog that is closed, and gives its fields up.
 func drop(d dialog) {
 	if f, ok := d.(interface{ drop() }); ok {
@@ -45,6 +50,7 @@ type sheet struct {
 	lines  []string // each as wide as the sheet was asked for
 	cursor *point   // where the text cursor stands, in the lines
 	show   [2]int   // the first and last line that must be in sight
+	foot   int      // where not all fits, the lines from here on stay at the bottom; 0 for none
 	clicks []click
 	near   *point // place the box here if it fits, instead of in the middle
 }
@@ -98,29 +104,48 @@ func (s *sheetWriter) notice(st style, mark, text string) {
 // must be in sight.
 func (s *sheetWriter) inSight(first int) { s.show = [2]int{first, len(s.lines) - 1} }
 
+// pin keeps what is written from here on in sight: what went wrong, and how to go
+// on.
+func (s *sheetWriter) pin() {
+	if s.foot == 0 {
+		s.foot = len(s.lines)
+	}
+}
+
+// wrong says what went wrong, where it stays in sight.
+func (s *sheetWriter) wrong(text string) {
+	s.pin()
+	s.notice(s.u.theme.danger, "!", text)
+}
+
 // clickable makes the line that was written last run something.
 func (s *sheetWriter) clickable(run func() tea.Cmd) {
 	s.clicks = append(s.clicks, click{len(s.lines) - 1, 0, s.w, run})
 }
 
-// buttons draws what the dialog's main keys do, to be clicked or read.
+// buttons draws what the dialog's main keys do, to be clicked or read. Those that
+// do not fit beside the others stand in a line of their own.
 func (s *sheetWriter) buttons(bs ...binding) {
+	const apart = 3
+	s.pin()
 	r := s.row()
-	for i, b := range bs {
-		if i > 0 {
-			r.gap(3)
+	for _, b := range bs {
+		need := s.u.width(s.u.plain("[ " + b.help + " " + b.shown() + " ]"))
+		if x := s.w - r.left; x > 0 && apart+need > r.left {
+			s.add(r.end())
+			r = s.row()
+		} else if x > 0 {
+			r.gap(apart)
 		}
-		x := s.w - r.left
-		st := style("")
+		x, st := s.w-r.left, style("")
 		if b.off != "" {
 			st = s.u.theme.dim
 		}
 		r.text(st, "[ "+b.help+" ")
 		r.text(s.u.theme.accent, b.shown())
 		r.text(st, " ]")
-		run := b.run
 		if b.off == "" {
-			s.clicks = append(s.clicks, click{len(s.lines), x, s.w - r.left - x, run})
+			s.clicks = append(s.clicks, click{len(s.lines), x, s.w - r.left - x, b.run})
 		}
 	}
 	s.add(r.end())
@@ -142,10 +167,46 @@ func (s *sheetWriter) label(name, about string) {
 // is scrolled.
 type shown struct {
 	dialog     dialog
-	x, y, w, h int // with the border
-	full       bool
-	off        int // lines scrolled
+	x, y, w, h int   // with the border
+	off        int   // lines scrolled
+	rows       []int // the line of the sheet that stands in each row of the box
 	sheet      sheet
+}
+
+// scroll moves what is drawn of a sheet that does not fit; it tells whether there
+// is more of it.
+func (s *shown) scroll(d int) bool {
+	if len(s.rows) >= len(s.sheet.lines) {
+		return false
+	}
+	s.off += d // the next frame keeps it within bounds
+	return true
+}
+
+// bodyMin is how many lines scroll above those that stay.
+const bodyMin = 3
+
+// fit picks the lines that rows of them show, from off on as far as what must be
+// in sight lets it, and says whether there are more above and below.
+func (s *sheet) fit(rows, off int) (at []int, from int, above, below bool) {
+	n := len(s.lines)
+	foot := n
+	if s.foot > 0 && n > rows {
+		foot = max(s.foot, n-max(rows-bodyMin, 0))
+	}
+	body := rows - (n - foot)
+	if first, last := s.show[0], min(s.show[1], foot-1); first >= 0 {
+		off = min(max(off, last-body+1), first)
+	}
+	off = max(min(off, foot-body), 0)
+	end := min(off+body, foot)
+	for i := off; i < end; i++ {
+		at = append(at, i)
+	}
+	for i := foot; i < n; i++ {
+		at = append(at, i)
+	}
+	return at, off, off > 0, end < foot
 }
 
 // boxWidth is the inner width of a dialog by the width of the screen: as in
@@ -181,47 +242,49 @@ func layDialog(u *ui, d dialog, base []string, off int) (shown, *tea.Cursor) {
 			x, y = sh.near.x, max(sh.near.y, 1)
 		}
 	}
-	rows := h - 2
-	if first, last := sh.show[0], sh.show[1]; first >= 0 {
-		off = min(max(off, last-rows+1), first)
+	rows, off, above, below := sh.fit(h-2, off)
+	at := shown{dialog: d, x: x, y: y, w: w, h: h, off: off, rows: rows, sheet: sh}
+	box := drawBox(u, at, above, below)
+	if st, text := u.toastWords(); full && text != "" { // the status line lies under it
+		box[h-1] = toastBorder(u, w, st, text)
 	}
-	off = max(min(off, len(sh.lines)-rows), 0)
-	at := shown{dialog: d, x: x, y: y, w: w, h: h, full: full, off: off, sheet: sh}
-	over(u, base, drawBox(u, sh, w, h, off), x, y, w)
+	over(u, base, box, x, y, w)
 	var cur *tea.Cursor
-	if c := sh.cursor; c != nil && c.y >= off && c.y < off+rows {
-		cur = tea.NewCursor(x+2+min(c.x, inner-1), y+1+c.y-off)
-		cur.Blink = false
+	if c := sh.cursor; c != nil {
+		if row := slices.Index(rows, c.y); row >= 0 {
+			cur = tea.NewCursor(x+2+min(c.x, inner-1), y+1+row)
+			cur.Blink = false
+		}
 	}
 	return at, cur
 }
 
 // drawBox draws the double border that tells a dialog from a pane.
-func drawBox(u *ui, s sheet, w, h, off int) []string {
-	g, inner := u.glyphs.box, w-4
+func drawBox(u *ui, s shown, above, below bool) []string {
+	g, w, h := u.glyphs.box, s.w, s.h
 	out := make([]string, 0, h)
 	top := newRow(u, w)
 	top.text("", g.topLeft+g.across+" ")
-	top.text(u.theme.strong, u.middle(s.title, w-6))
+	top.text(u.theme.strong, u.middle(s.sheet.title, w-6))
 	top.text("", " ")
 	top.text("", strings.Repeat(g.across, max(top.left-1, 0)))
 	top.text("", g.topRight)
 	out = append(out, top.end())
-	empty := strings.Repeat(" ", inner)
+	empty := strings.Repeat(" ", w-4)
 	for i := range h - 2 {
 		l := empty
-		if off+i < len(s.lines) {
-			l = s.lines[off+i]
+		if i < len(s.rows) {
+			l = s.sheet.lines[s.rows[i]]
 		}
 		out = append(out, g.down+" "+l+" "+g.down)
 	}
 	bottom := newRow(u, w)
 	bottom.text("", g.bottomLeft)
 	more := ""
-	if off > 0 {
+	if above {
 		more += u.glyphs.more[0]
 	}
-	if off+h-2 < len(s.lines) {
+	if below {
 		more += u.glyphs.more[1]
 	}
 	if more != "" {
@@ -233,12 +296,25 @@ func drawBox(u *ui, s sheet, w, h, off int) []string {
 	return append(out, bottom.end())
 }
 
+// toastBorder is the bottom of a box that fills the screen, with a toast in it.
+func toastBorder(u *ui, w int, st style, text string) string {
+	g, r := u.glyphs.box, newRow(u, w)
+	r.text("", g.bottomLeft+" ")
+	r.text(st, u.cutText(text, r.left-2))
+	r.text("", " ")
+	r.text("", strings.Repeat(g.across, max(r.left-1, 0))+g.bottomRight)
+	return r.end()
+}
+
 // press finds what was clicked at a place of the screen.
 func (s shown) press(x, y int) (func() tea.Cmd, bool) {
 	inside := x >= s.x && x < s.x+s.w && y >= s.y && y < s.y+s.h
-	lx, ly := x-s.x-2, y-s.y-1+s.off
+	lx, row := x-s.x-2, y-s.y-1
+	if row < 0 || row >= len(s.rows) {
+		return nil, inside
+	}
 	for _, c := range s.sheet.clicks {
-		if inside && c.line == ly && lx >= c.x && lx < c.x+c.w {
+		if inside && c.line == s.rows[row] && lx >= c.x && lx < c.x+c.w {
 			return c.run, true
 		}
 	}

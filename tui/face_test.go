@@ -171,7 +171,9 @@ func TestGreyed(t *testing.T) {
 	manager.sees("[ ] safe for the model")
 	manager.keys("ctrl+s")
 	manager.sees("created NEW")
-	manager.keys("e tab tab space ctrl+s")
+	manager.keys("e tab")
+	manager.text("for them")
+	manager.keys("tab space ctrl+s")
 	manager.sees("saved NEW")
 
 	empty := newDrawn(t, 80, 24, func(s *stage, c *Config) {

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,9 +11,10 @@ import (
 // never holds a value: those have a field of their own, see valueField.
 type field struct {
 	text []rune
-	at   int // the cursor, in runes
-	off  int // the first rune drawn
-	max  int // bytes that fit; 0 for no limit of its own
+	at   int  // the cursor, in runes
+	off  int  // the first rune drawn
+	max  int  // bytes that fit; 0 for no limit of its own
+	full bool // the last insertion did not fit whole
 	// form changes a rune as it is typed, or refuses it with -1; nil keeps it.
 	form func(rune) rune
 }
@@ -31,11 +33,9 @@ func (f *field) set(s string) {
 
 // insert puts s at the cursor, without what cannot be drawn, as far as it fits.
 func (f *field) insert(s string) {
-	limit := f.max
-	if limit == 0 {
-		limit = fieldMax
-	}
+	limit := cmp.Or(f.max, fieldMax)
 	used := len(string(f.text))
+	f.full = false
 	var in []rune
 	for _, r := range clean(s) {
 		if f.form != nil {
@@ -44,6 +44,7 @@ func (f *field) insert(s string) {
 			}
 		}
 		if used += utf8.RuneLen(r); used > limit {
+			f.full = true
 			break
 		}
 		in = append(in, r)
@@ -56,9 +57,34 @@ func (f *field) insert(s string) {
 	f.at += len(in)
 }
 
+// paste puts pasted text in, as far as it fits.
+func (f *field) paste(u *ui) {
+	if text, ok := f.pasted(u); ok {
+		f.insert(text)
+		f.tell(u)
+	}
+}
+
+// pasted is what was pasted, if any field could hold it.
+func (f *field) pasted(u *ui) (string, bool) {
+	text, ok := u.input.pasteText(fieldMax)
+	if !ok {
+		u.say(toastWarn, "the paste is too long for this field")
+	}
+	return text, ok
+}
+
+// tell says so when what came last did not fit whole.
+func (f *field) tell(u *ui) {
+	if f.full {
+		u.say(toastWarn, "not all of it fits: at most "+number(cmp.Or(f.max, fieldMax))+" bytes here")
+	}
+}
+
 // key edits by a key; typed is the text that the key stands for. It tells
 // whether it did anything with it.
 func (f *field) key(key, typed string) bool {
+	f.full = false
 	switch key {
 	case "left", "ctrl+b":
 		f.at = max(f.at-1, 0)
@@ -108,14 +134,24 @@ func (f *field) wordStart() int {
 }
 
 // view draws the field in w cells and returns where the cursor stands in them.
-// The last cell stays free for the cursor.
+// The last cell stays free for the cursor, and the first one says so when there
+// is more before it.
 func (f *field) view(u *ui, w int) (string, int) {
 	f.off = min(f.off, f.at)
-	for f.off < f.at && u.width(string(f.text[f.off:f.at])) > w-1 {
+	mark := func() string {
+		if f.off == 0 {
+			return ""
+		}
+		return u.glyphs.ellipsis
+	}
+	for f.off < f.at && u.width(mark())+u.width(u.plain(string(f.text[f.off:f.at]))) > w-1 {
 		f.off++
 	}
-	x := u.width(string(f.text[f.off:f.at]))
-	return line(u, w, "", string(f.text[f.off:])), min(x, max(w-1, 0))
+	x := u.width(mark()) + u.width(u.plain(string(f.text[f.off:f.at])))
+	r := newRow(u, w)
+	r.text(u.theme.dim, mark())
+	r.text("", string(f.text[f.off:]))
+	return r.end(), min(x, max(w-1, 0))
 }
 
 // upper raises letters and turns what people type between words into the

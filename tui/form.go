@@ -20,6 +20,7 @@ type item struct {
 	fixed   bool                     // shown, but never the focus
 	paste   func(u *ui, text string) // nil puts pasted text in
 	empty   string                   // drawn in an empty value: "(unchanged)"
+	hint    string                   // of the value that there is, behind it
 	problem func() string            // what is wrong with it now; "" when nothing
 	note    func() string            // drawn under it when there is no problem
 	hidden  func() bool
@@ -105,17 +106,16 @@ func (f *form) update(u *ui, msg tea.Msg) {
 		if it.field == nil {
 			return
 		}
-		text, ok := u.input.pasteText(fieldMax)
-		switch {
-		case !ok:
-			u.say(toastWarn, "the paste is too long for this field")
-		case it.paste != nil:
+		if it.paste == nil {
+			it.field.paste(u)
+		} else if text, ok := it.field.pasted(u); ok {
 			it.paste(u, text)
-		default:
-			it.field.insert(text)
 		}
 	case tea.KeyPressMsg:
 		f.key(msg.String(), msg.Text)
+		if it.field != nil {
+			it.field.tell(u)
+		}
 	}
 }
 
@@ -224,6 +224,7 @@ func (f *form) drawText(sw *sheetWriter, it *item, focused bool) {
 		x := 0
 		if it.value.empty() {
 			r.text(t.dim, it.empty)
+			drawHintOf(r, it.hint)
 		} else {
 			r.text("", strings.Repeat("*", 12))
 			r.gap(2)
@@ -245,6 +246,19 @@ func (f *form) drawText(sw *sheetWriter, it *item, focused bool) {
 	sw.add(r.end())
 	if !it.fixed {
 		sw.clickable(func() tea.Cmd { f.to(it); return nil })
+	}
+}
+
+// drawHintOf draws the hint of what is stored, whole or not at all.
+func drawHintOf(r *row, hint string) {
+	if hint == "" {
+		return
+	}
+	for _, label := range []string{"  current hint ", "  hint "} {
+		if u := r.u; len(label)+u.width(u.plain(hint)) <= r.left {
+			r.text(u.theme.dim, label+hint)
+			return
+		}
 	}
 }
 

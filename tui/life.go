@@ -29,7 +29,7 @@ func (m *root) lock(why string) tea.Cmd {
 	u.era++
 	u.jobs = nil
 	u.say(toastNone, "")
-	u.data = data{project: u.data.project, projects: nil, rows: noRows}
+	u.data = data{project: u.data.project, rows: noRows, load: u.loads}
 	for _, d := range u.stack {
 		wipe(d)
 		if i, ok := d.(interface{ interrupted() }); ok {
@@ -84,9 +84,14 @@ func (m *root) looked(msg stampMsg) tea.Cmd {
 		return nil
 	}
 	later := u.pollLater()
+	if msg.project != u.data.project || u.loading() {
+		return later // the next look tells what this one cannot
+	}
 	changed := msg.err == nil && u.data.loaded && msg.stamps != u.data.stamps
 	broke := msg.err != nil && u.data.err == nil
-	if msg.project == u.data.project && (changed || broke) {
+	mended := msg.err == nil && u.unread
+	u.unread = msg.err != nil
+	if changed || broke || mended {
 		return tea.Batch(u.load(), later)
 	}
 	return later

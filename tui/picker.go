@@ -21,16 +21,21 @@ func (p *picker) narrow(n int, text func(i int) string) {
 	terms := strings.Fields(strings.ToLower(p.query.string()))
 	p.hits = p.hits[:0]
 	for i := range n {
-		t := strings.ToLower(text(i))
-		match := true
-		for _, term := range terms {
-			match = match && strings.Contains(t, term)
-		}
-		if match {
+		if matches(strings.ToLower(text(i)), terms) {
 			p.hits = append(p.hits, i)
 		}
 	}
 	p.win.fit(len(p.hits), p.lines)
+}
+
+// matches tells whether a text holds every one of the terms.
+func matches(text string, terms []string) bool {
+	for _, t := range terms {
+		if !strings.Contains(text, t) {
+			return false
+		}
+	}
+	return true
 }
 
 // chosen is the index of what is selected, or -1.
@@ -46,9 +51,7 @@ func (p *picker) update(u *ui, msg tea.Msg) bool {
 	before := p.query.string()
 	switch msg := msg.(type) {
 	case pastedMsg:
-		if text, ok := u.input.pasteText(p.query.max); ok {
-			p.query.insert(text)
-		}
+		p.query.paste(u)
 	case tea.KeyPressMsg:
 		switch key := msg.String(); key {
 		case "up", "down", "pgup", "pgdown":

@@ -94,6 +94,10 @@ func RunOver(ctx context.Context, conn io.ReadWriter, sizes <-chan Size, cfg Con
 	_, err = p.Run()
 	cancel()
 	<-resized
+	m.u.end()
+	if err == nil { // somebody is there to read it: one who is gone takes nothing, and may never do
+		m.farewell(conn, "\r\n")
+	}
 	if err != nil && !errors.Is(err, tea.ErrInterrupted) && !errors.Is(err, tea.ErrProgramKilled) {
 		return fmt.Errorf("the interface stopped: %w", err)
 	}

@@ -54,6 +54,9 @@ type root struct {
 	dialogs   []shown // where the dialogs are drawn
 	before    []shown // where they were drawn the last time
 	quitting  bool
+
+	warned bool // the last key was told what speaks against leaving
+	again  bool // the one before was
 }
 
 func newRoot(ctx context.Context, cfg Config, input *secretReader) *root {
@@ -64,7 +67,7 @@ func newRoot(ctx context.Context, cfg Config, input *secretReader) *root {
 	u.after = u.later
 	u.data = data{project: cfg.Project, rows: noRows}
 	m := &root{u: u, sections: sections(), idleSince: cfg.Now()}
-	u.told, u.entered, u.leave = m.told, m.entered, m.leave
+	u.told, u.entered, u.leave = m.told, m.entered, m.quit
 	if cfg.Missing {
 		m.gate = newSetup(u)
 	} else {
@@ -152,6 +155,7 @@ func (m *root) update(msg tea.Msg) tea.Cmd {
 		}
 	case tea.KeyPressMsg:
 		m.idleSince = u.cfg.Now()
+		m.again, m.warned = m.warned, false
 		return m.key(msg)
 	case pastedMsg:
 		m.idleSince = u.cfg.Now()
@@ -167,6 +171,7 @@ func (m *root) update(msg tea.Msg) tea.Cmd {
 		}
 	case tea.MouseClickMsg:
 		m.idleSince = u.cfg.Now()
+		m.again, m.warned = m.warned, false
 		if msg.Button == tea.MouseLeft {
 			return m.click(msg.X, msg.Y)
 		}
@@ -231,13 +236,14 @@ func (m *root) tooSmall() bool { return m.u.w < minWidth || m.u.h < minHeight }
 func (m *root) key(msg tea.KeyPressMsg) tea.Cmd {
 	u := m.u
 	key := msg.String()
-	if u.toast.kind != toastInfo {
+	deaf := u.cfg.Now().Before(u.deafUntil)
+	if u.toast.kind != toastInfo && !deaf {
 		u.toast.kind = toastNone
 	}
 	if cmd, ok := press(u, key, m.always()); ok {
 		return cmd
 	}
-	if m.tooSmall() || u.cfg.Now().Before(u.deafUntil) {
+	if m.tooSmall() || deaf {
 		return nil
 	}
 	if d := m.top(); d != nil {
@@ -245,6 +251,9 @@ func (m *root) key(msg tea.KeyPressMsg) tea.Cmd {
 			if cmd, ok := press(u, key, d.groups(u)...); ok {
 				return cmd
 			}
+		}
+		if !m.typing() && m.scrollTop(key) {
+			return nil
 		}
 		return d.update(u, msg)
 	}
@@ -255,6 +264,17 @@ func (m *root) key(msg tea.KeyPressMsg) tea.Cmd {
 		}
 	}
 	return s.update(u, msg)
+}
+
+// scrollTop scrolls a dialog that has no use for the key and more lines than fit.
+func (m *root) scrollTop(key string) bool {
+	n := len(m.dialogs)
+	if n == 0 {
+		return false
+	}
+	d := &m.dialogs[n-1]
+	w := window{n: len(d.sheet.lines), h: len(d.rows), top: d.off}
+	return w.scrollKey(key) && d.scroll(w.top-d.off)
 }
 
 // paste gives pasted text to the field that owns the input, or refuses it.
@@ -280,54 +300,6 @@ func (m *root) changed() tea.Cmd {
 		return d.update(m.u, changedMsg{})
 	}
 	return nil
-}
-
-func (m *root) click(x, y int) tea.Cmd {
-	u := m.u
-	if m.tooSmall() || u.cfg.Now().Before(u.deafUntil) {
-		return nil
-	}
-	if d := m.top(); d != nil {
-		if len(m.dialogs) == 0 {
-			return nil
-		}
-		run, inside := m.dialogs[len(m.dialogs)-1].press(x, y)
-		if run != nil {
-			return run()
-		}
-		if c, ok := d.(interface{ clickedOutside(u *ui) }); ok && !inside {
-			c.clickedOutside(u)
-		}
-		return nil
-	}
-	if m.side.inside(x, y) {
-		return m.side.click(m, x, y)
-	}
-	return m.sections[m.open].click(u, x, y)
-}
-
-func (m *root) wheel(msg tea.MouseWheelMsg) {
-	d := 0
-	switch msg.Button {
-	case tea.MouseWheelUp:
-		d = -3
-	case tea.MouseWheelDown:
-		d = 3
-	}
-	if d == 0 || m.tooSmall() {
-		return
-	}
-	if t := m.top(); t != nil {
-		if w, ok := t.(interface{ wheel(d int) }); ok {
-			w.wheel(d)
-		}
-		return
-	}
-	if m.side.inside(msg.X, msg.Y) {
-		m.side.wheel(d)
-		return
-	}
-	m.sections[m.open].wheel(m.u, msg.X, msg.Y, d)
 }
 
 // wholeScreen lets the whole screen scroll. A frame that was under way when the

@@ -150,7 +150,11 @@ func (d *clone) clone(u *ui) tea.Cmd {
 
 func (d *clone) typing() bool { return !d.asking }
 
-func (d *clone) interrupted() { d.busy = false }
+func (d *clone) interrupted() {
+	if d.busy {
+		d.busy, d.trouble = false, lockedMeanwhile
+	}
+}
 
 func (d *clone) groups(u *ui) []group {
 	if d.asking {
@@ -203,6 +207,7 @@ func (d *clone) sheet(u *ui, w, _ int) sheet {
 		d.drawTargets(sw)
 	}
 	if d.trouble != "" {
+		sw.pin()
 		sw.notice(t.warn, "!", d.trouble)
 	} else if !d.asking && len(d.targets) > 0 {
 		sw.line(t.dim, "Value and description are copied; later edits are not.")

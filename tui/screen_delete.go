@@ -58,6 +58,15 @@ func (d *deletion) lookAround(u *ui) tea.Cmd {
 	})
 }
 
+// follow wants the name typed also for what began to refer to it meanwhile.
+func (d *deletion) follow(u *ui) tea.Cmd {
+	if !d.used && !d.busy && len(d.refs(u)) > 0 {
+		d.used = true
+		u.deafen()
+	}
+	return nil
+}
+
 func (d *deletion) typing() bool { return d.used && !d.onList }
 
 // refs are what refers to it now: one that was opened may have been mended.
@@ -91,12 +100,25 @@ func (d *deletion) delete(u *ui) tea.Cmd {
 			return nil
 		}
 		u.close(d)
-		u.say(toastInfo, "deleted "+name)
+		u.say(toastInfo, deletedWords(name, err))
 		return u.load()
 	})
 }
 
-func (d *deletion) interrupted() { d.busy = false }
+// deletedWords says what became of what was to be deleted: what cannot be found
+// was somebody else's doing, and may only have another name now.
+func deletedWords(name string, err error) string {
+	if err != nil {
+		return name + " was not there any more"
+	}
+	return "deleted " + name
+}
+
+func (d *deletion) interrupted() {
+	if d.busy {
+		d.busy, d.trouble = false, lockedMeanwhile
+	}
+}
 
 func (d *deletion) groups(u *ui) []group {
 	no := func() tea.Cmd { u.close(d); return nil }
@@ -174,7 +196,7 @@ func (d *deletion) sheet(u *ui, w, h int) sheet {
 		}
 	}
 	if d.trouble != "" {
-		sw.notice(t.danger, "!", d.trouble)
+		sw.wrong(d.trouble)
 	}
 	sw.buttons(d.groups(u)[0].bindings...)
 	return sw.sheet

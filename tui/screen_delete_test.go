@@ -69,7 +69,7 @@ func TestDeletedMeanwhile(t *testing.T) {
 	s.keys("d")
 	s.check(s.v.DeleteSecrets(context.Background(), "api-gateway", []string{"DATABASE_URL"}))
 	s.keys("y")
-	s.sees("deleted DATABASE_URL")
+	s.sees("DATABASE_URL was not there any more")
 	s.wait(time.Second)
 	s.lacks("  DATABASE_URL")
 }
@@ -155,4 +155,19 @@ func TestCloneWithoutATarget(t *testing.T) {
 	s.sees("There is no other project")
 	s.keys("enter esc")
 	s.lacks("There is no other project")
+}
+
+// What began to refer to a secret while its deletion was asked wants the name
+// typed, as what referred to it before.
+func TestDeleteUsedMeanwhile(t *testing.T) {
+	s := newDrawn(t, 80, 24)
+	s.keys("d")
+	s.sees("Delete DATABASE_URL?", "[ delete y ]")
+	s.setText(vault.Instruction, "late", "{{DATABASE_URL}}")
+	s.wait(time.Second)
+	s.sees("1 reference will break", "Type the name")
+	s.wait(deafTime)
+	s.keys("y enter")
+	s.sees("Delete DATABASE_URL?", "type the whole name first")
+	s.value("api-gateway", "DATABASE_URL")
 }

@@ -99,7 +99,7 @@ func (d *grantForm) save(u *ui) tea.Cmd {
 
 func (d *grantForm) interrupted() {
 	if d.busy {
-		d.busy, d.trouble = false, "locked while it was being saved: see whether it was"
+		d.busy, d.trouble = false, lockedMeanwhile
 	}
 }
 
@@ -127,7 +127,6 @@ func (d *grantForm) update(u *ui, msg tea.Msg) tea.Cmd {
 }
 
 func (d *grantForm) sheet(u *ui, w, h int) sheet {
-	t := u.theme
 	sw := newSheet(u, w, d.member+" in "+d.project)
 	d.form.draw(sw, h)
 	sw.space()
@@ -135,7 +134,7 @@ func (d *grantForm) sheet(u *ui, w, h int) sheet {
 	case d.busy:
 		d.resealing.draw(sw)
 	case d.trouble != "":
-		sw.notice(t.danger, "!", d.trouble)
+		sw.wrong(d.trouble)
 	default:
 		d.effect(sw)
 	}

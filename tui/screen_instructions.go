@@ -15,16 +15,16 @@ func newInstructionsScreen() *textsScreen {
 }
 
 // modelWarning names the secrets whose values a model will see.
-func modelWarning(names []string) string {
+func modelWarning(names []string, most int) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return "WARNING: the model will see the value of " + list(names, 8)
+	return "WARNING: the model will see the value of " + list(names, most)
 }
 
 // instructionFacts warns of what a model will see.
 func instructionFacts(sw *sheetWriter, d *textDoc) {
-	if w := modelWarning(d.unsafe); w != "" {
+	if w := modelWarning(d.unsafe, len(d.unsafe)); w != "" {
 		sw.notice(sw.u.theme.warn, "!", w)
 	}
 }

@@ -146,7 +146,7 @@ func (f *memberForm) sheet(u *ui, w, h int) sheet {
 		sw.line(t.dim, "of the key, when it can be read")
 	}
 	if f.trouble != "" {
-		sw.notice(t.danger, "!", f.trouble)
+		sw.wrong(f.trouble)
 	} else {
 		sw.space()
 	}
@@ -163,7 +163,11 @@ type memberConfirm struct {
 	trouble string
 }
 
-func (d *memberConfirm) interrupted() { d.busy = false }
+func (d *memberConfirm) interrupted() {
+	if d.busy {
+		d.busy, d.trouble = false, lockedMeanwhile
+	}
+}
 
 func (d *memberConfirm) add(u *ui) tea.Cmd {
 	d.busy, d.trouble = true, ""
@@ -215,7 +219,7 @@ func (d *memberConfirm) sheet(u *ui, w, _ int) sheet {
 		d.more(sw)
 	}
 	if d.trouble != "" {
-		sw.notice(t.danger, "!", d.trouble)
+		sw.wrong(d.trouble)
 	}
 	sw.buttons(d.groups(u)[0].bindings...)
 	return sw.sheet

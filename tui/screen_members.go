@@ -65,11 +65,7 @@ func (s *membersScreen) refilter() {
 	s.view, s.longest = s.view[:0], 0
 	if s.people != nil {
 		for i := range s.people.rows {
-			match := true
-			for _, t := range terms {
-				match = match && strings.Contains(s.people.rows[i].lower, t)
-			}
-			if match {
+			if matches(s.people.rows[i].lower, terms) {
 				s.view = append(s.view, i)
 			}
 			s.longest = max(s.longest, len(s.people.rows[i].name))

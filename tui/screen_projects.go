@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -16,16 +17,12 @@ type projects struct {
 	filter field
 	asking bool
 	hits   []vault.Project
+	at     string // the selected project, by name: it survives reloads
 }
 
 func openProjects(u *ui) tea.Cmd {
-	d := &projects{filter: field{max: vault.MaxName}}
+	d := &projects{filter: field{max: vault.MaxName}, at: u.data.project}
 	d.narrow(u)
-	for i, p := range d.hits {
-		if p.Name == u.data.project {
-			d.win.to(i)
-		}
-	}
 	u.push(d)
 	return u.load() // counts of the others may be old
 }
@@ -38,6 +35,17 @@ func (d *projects) narrow(u *ui) {
 		}
 	}
 	d.win.fit(len(d.hits), d.win.h)
+	if i := slices.IndexFunc(d.hits, func(p vault.Project) bool { return p.Name == d.at }); i >= 0 {
+		d.win.to(i)
+	}
+	d.remember()
+}
+
+// remember notes the selection.
+func (d *projects) remember() {
+	if p := d.selected(); p != nil {
+		d.at = p.Name
+	}
 }
 
 func (d *projects) selected() *vault.Project {
@@ -73,7 +81,7 @@ func (d *projects) groups(u *ui) []group {
 		{keys: "d", help: "delete…", hint: hintAlways, off: or(none, owner), run: push(projectDelete)},
 		{keys: "/", help: "filter", hint: hintAlways, run: func() tea.Cmd { d.asking = true; return nil }},
 		{keys: "esc q p", help: "close", hint: hintAlways, run: func() tea.Cmd { return d.esc(u) }},
-	}}, {"List", listMoves(func(key string) tea.Cmd { d.win.key(key); return nil })}}
+	}}, {"List", listMoves(func(key string) tea.Cmd { d.win.key(key); d.remember(); return nil })}}
 }
 
 func (d *projects) esc(u *ui) tea.Cmd {
@@ -97,12 +105,11 @@ func (d *projects) update(u *ui, msg tea.Msg) tea.Cmd {
 	}
 	switch msg := msg.(type) {
 	case pastedMsg:
-		if text, ok := u.input.pasteText(vault.MaxName); ok {
-			d.filter.insert(text)
-		}
+		d.filter.paste(u)
 	case tea.KeyPressMsg:
 		if key := msg.String(); key == "up" || key == "down" {
 			d.win.key(key)
+			d.remember()
 		} else {
 			d.filter.key(key, msg.Text)
 		}
@@ -111,7 +118,7 @@ func (d *projects) update(u *ui, msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-func (d *projects) wheel(n int) { d.win.scroll(n) }
+func (d *projects) wheel(n int) { d.win.scroll(n); d.remember() }
 
 func (d *projects) sheet(u *ui, w, h int) sheet {
 	t := u.theme
@@ -187,6 +194,7 @@ func (d *projects) drawProject(sw *sheetWriter, u *ui, i int) {
 			return u.openProject(p.Name)
 		}
 		d.win.to(i)
+		d.remember()
 		return nil
 	})
 }
@@ -296,6 +304,9 @@ func (d *projectName) run(u *ui) tea.Cmd {
 		}
 		u.closeAll()
 		u.say(toastInfo, done)
+		if what == projectDelete && old == u.data.project {
+			u.opened = "" // that another one is open then is no surprise
+		}
 		if what == projectCreate || what == projectRename && old == u.data.project {
 			return u.openProject(name)
 		}
@@ -303,7 +314,11 @@ func (d *projectName) run(u *ui) tea.Cmd {
 	})
 }
 
-func (d *projectName) interrupted() { d.busy = false }
+func (d *projectName) interrupted() {
+	if d.busy {
+		d.busy, d.trouble = false, lockedMeanwhile
+	}
+}
 
 func (d *projectName) groups(u *ui) []group {
 	_, verb, _, _ := d.words()
@@ -345,7 +360,7 @@ func (d *projectName) sheet(u *ui, w, _ int) sheet {
 	}
 	d.draw(sw, 0)
 	if d.trouble != "" {
-		sw.notice(t.danger, "!", d.trouble)
+		sw.wrong(d.trouble)
 	}
 	sw.buttons(d.groups(u)[0].bindings...)
 	return sw.sheet

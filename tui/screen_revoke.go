@@ -77,7 +77,7 @@ func (d *revocation) run(u *ui) tea.Cmd {
 
 func (d *revocation) interrupted() {
 	if d.busy {
-		d.busy, d.asking, d.trouble = false, false, "locked while it was under way: see whether it was done"
+		d.busy, d.asking, d.trouble = false, false, lockedMeanwhile
 	}
 }
 
@@ -126,7 +126,7 @@ func (d *revocation) sheet(u *ui, w, _ int) sheet {
 		d.choose(sw)
 	}
 	if d.trouble != "" {
-		sw.notice(u.theme.danger, "!", d.trouble)
+		sw.wrong(d.trouble)
 	}
 	g := d.groups(u)[0].bindings
 	sw.buttons(g[max(len(g)-2, 0):]...)

@@ -64,6 +64,8 @@ func (w *resealing) start(u *ui, label string, d dialog, member string,
 	})
 }
 
+func (w *resealing) underWay() bool { return w.busy }
+
 // stopBinding ends the work under way: the vault is then as it was.
 func (w *resealing) stopBinding() binding {
 	return binding{keys: "esc", help: "stop", hint: hintAlways, run: func() tea.Cmd { w.stop(); return nil }}
@@ -81,7 +83,7 @@ func (w *resealing) draw(sw *sheetWriter) {
 	}
 	mark := "  "
 	if u.slow() != "" {
-		mark = string(`|/-\`[u.jobFrame%4]) + " "
+		mark = u.spinner() + " "
 	}
 	sw.line("", mark+text)
 }
@@ -126,8 +128,14 @@ func showRotation(u *ui, member string, lost map[string][]string) {
 	if d.names == 0 {
 		return
 	}
+	u.rotated = d
 	u.deafen()
 	u.push(d)
+}
+
+// again opens the list once more: whoever changes the secrets goes to and fro.
+func (d *rotation) again(u *ui) binding {
+	return binding{name: "show the secrets to change after " + d.member, run: func() tea.Cmd { return u.push(d) }}
 }
 
 func (d *rotation) groups(u *ui) []group {

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"strconv"
 	"strings"
@@ -36,9 +35,6 @@ type secretForm struct {
 	theirs  string // what another process saved meanwhile
 }
 
-// generated is how long a generated value is: 32 of 62 characters are 190 bits.
-const generated = 32
-
 func newSecretForm(u *ui, old *vault.Secret) *secretForm {
 	f := &secretForm{project: u.data.project, value: u.input.newEntry(vault.MaxValue, true)}
 	f.name = field{max: vault.MaxSecretName, form: upper}
@@ -69,7 +65,7 @@ func newSecretForm(u *ui, old *vault.Secret) *secretForm {
 		f.more = old.LLMSafe || len(old.AllowedHosts) > 0
 		f.nameItem.fixed, f.nameItem.about, f.nameItem.problem = true, "it never changes", nil
 		f.valItem.label, f.valItem.about = "New value", "leave empty to keep the current one"
-		f.valItem.empty = "(unchanged)  current hint " + old.Hint
+		f.valItem.empty, f.valItem.hint = "(unchanged)", old.Hint
 		f.at = 1
 	}
 	return f
@@ -188,46 +184,6 @@ func (f *secretForm) cancel(u *ui) tea.Cmd {
 	return nil
 }
 
-// generate puts a random value in, in guarded memory from its first byte.
-func (f *secretForm) generate(u *ui) tea.Cmd {
-	b, err := randomText(generated)
-	if err != nil {
-		u.fail("generating a value", err)
-		return nil
-	}
-	f.value.put(b)
-	f.lost, f.typed = false, true
-	u.say(toastInfo, "generated "+strconv.Itoa(generated)+" random letters and digits")
-	return nil
-}
-
-// randomText returns n random letters and digits. Bytes beyond the largest
-// multiple of 62 are thrown away: a remainder would favour some characters.
-func randomText(n int) (*secret.Bytes, error) {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	b, err := secret.New(n)
-	if err != nil {
-		return nil, err
-	}
-	err = b.Use(func(p []byte) error {
-		for i := 0; i < n; {
-			if _, err := rand.Read(p[i : i+1]); err != nil {
-				return err
-			}
-			if c := p[i]; c < 248 {
-				p[i] = alphabet[c%62]
-				i++
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		b.Destroy()
-		return nil, err
-	}
-	return b, nil
-}
-
 func (f *secretForm) update(u *ui, msg tea.Msg) tea.Cmd {
 	if f.saving {
 		return nil
@@ -252,6 +208,10 @@ func (f *secretForm) ready(u *ui) bool {
 	case f.old == nil && f.value.empty():
 		f.to(f.valItem)
 		f.trouble = "it needs a value"
+	case f.old != nil && f.lost && f.value.empty(): // it would look as if the new value were saved
+		f.lost = false
+		f.to(f.valItem)
+		f.trouble = "the new value was wiped: type it again, or ctrl+s once more keeps the current one"
 	case f.hostProblem() != "":
 		f.more = true
 		f.to(f.hostItem)
@@ -268,6 +228,9 @@ func (f *secretForm) save(u *ui) tea.Cmd {
 	if !f.ready(u) {
 		return nil
 	}
+	if f.old != nil && f.theirs == "" && !f.changed() {
+		return f.unchanged(u)
+	}
 	value, err := f.value.take()
 	if err != nil {
 		f.trouble = reason(err)
@@ -281,6 +244,14 @@ func (f *secretForm) save(u *ui) tea.Cmd {
 	return askWith(u, "saving", value.Destroy, work, func(s vault.Secret, err error) tea.Cmd {
 		return f.saved(u, value, s, err)
 	})
+}
+
+// unchanged closes a form with nothing to save: a new version would tell others
+// of a change, and get in the way of theirs.
+func (f *secretForm) unchanged(u *ui) tea.Cmd {
+	u.say(toastInfo, "nothing was changed")
+	u.close(f)
+	return nil
 }
 
 func (f *secretForm) creating(value *secret.Bytes) func(context.Context, Vault) (vault.Secret, error) {
@@ -320,7 +291,7 @@ func (f *secretForm) saved(u *ui, value *secret.Bytes, s vault.Secret, err error
 		if f.old != nil {
 			verb = "saved "
 		}
-		u.say(toastInfo, verb+s.Name+" "+u.glyphs.dot+" hint "+s.Hint)
+		u.say(toastInfo, f.done(u, verb, s))
 		u.close(f)
 		u.wanted = s.Name
 		return u.load()
@@ -341,10 +312,19 @@ func (f *secretForm) saved(u *ui, value *secret.Bytes, s vault.Secret, err error
 	case errors.Is(err, vault.ErrExists):
 		f.to(f.nameItem)
 		f.trouble = f.name.string() + " was created meanwhile: take another name"
+		u.deafen() // what is typed now was meant for the value, and must not be drawn
 	default:
 		f.trouble = "not saved: " + reason(err)
 	}
 	return nil
+}
+
+// done says what was saved, with its hint where that fits whole.
+func (f *secretForm) done(u *ui, verb string, s vault.Secret) string {
+	if text := verb + s.Name + " " + u.glyphs.dot + " hint " + s.Hint; u.width(u.plain(text)) <= u.w {
+		return text
+	}
+	return verb + u.middle(s.Name, u.w-u.width(verb))
 }
 
 // waiting says who refers to a secret of this name already.
@@ -373,9 +353,10 @@ func (f *secretForm) sheet(u *ui, w, h int) sheet {
 	}
 	switch {
 	case f.theirs != "":
+		sw.pin()
 		sw.notice(u.theme.warn, "!", f.theirs+". ctrl+s overwrites it, esc keeps it")
 	case f.trouble != "":
-		sw.notice(u.theme.danger, "!", f.trouble)
+		sw.wrong(f.trouble)
 	case f.old == nil && f.waiting(u) != "":
 		sw.line(u.theme.dim, f.waiting(u))
 	case used > 0:

@@ -291,3 +291,69 @@ func TestSecretFormMends(t *testing.T) {
 	s.text("d")
 	s.sees("Also mends tool curl-charge, line 6")
 }
+
+// Saving a form in which nothing was changed makes no new version: it would get in
+// the way of somebody else's.
+func TestEditNothing(t *testing.T) {
+	s := newDrawn(t, 80, 24)
+	before := len(s.events())
+	s.keys("e ctrl+s")
+	s.sees("nothing was changed")
+	s.lacks("Edit DATABASE_URL")
+	s.keys("2 e ctrl+s")
+	s.sees("nothing was changed")
+	s.lacks("Edit curl-charge")
+	if n := len(s.events()) - before; n != 0 {
+		t.Errorf("%d changes", n)
+	}
+}
+
+// A new value that a lock wiped is not taken for saved with the rest.
+func TestEditWipedValue(t *testing.T) {
+	s := newDrawn(t, 80, 24)
+	s.keys("e")
+	s.text("a new value")
+	s.keys("tab")
+	s.text("!")
+	_ = s.m.lock("")
+	s.wait(deafTime)
+	s.keys("enter ctrl+s")
+	s.sees("the new value was wiped: type it again", "Edit DATABASE_URL")
+	s.keys("ctrl+s")
+	s.sees("saved DATABASE_URL")
+	if got := s.value("api-gateway", "DATABASE_URL"); got != drawn[0].value {
+		t.Errorf("the value is %q", got)
+	}
+}
+
+// events are those of the project of the drawings, as another process sees them.
+func (s *stage) events() []vault.Event {
+	s.Helper()
+	all, err := s.v.Events(context.Background(), "api-gateway")
+	s.check(err)
+	return all
+}
+
+// taken is a vault in which somebody else is always quicker.
+type taken struct{ Vault }
+
+func (taken) CreateSecret(context.Context, string, vault.Draft) (vault.Secret, error) {
+	return vault.Secret{}, vault.ErrExists
+}
+
+// The focus that goes to the name by itself, because it was taken meanwhile, does
+// not draw there what was being typed as the value.
+func TestNameTakenWhileTyping(t *testing.T) {
+	s := newDrawn(t, 80, 24, with(func(v Vault) Vault { return taken{v} }))
+	s.keys("n")
+	s.text("QUICK")
+	s.keys("tab")
+	s.text("first half ")
+	s.keys("ctrl+s")
+	s.sees("QUICK was created meanwhile")
+	s.text("hunter2")
+	s.lacks("HUNTER2")
+	s.wait(deafTime)
+	s.text("_B")
+	s.sees("│QUICK_B", "************  11 bytes")
+}

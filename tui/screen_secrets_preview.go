@@ -39,7 +39,7 @@ func detailLines(u *ui, x *vault.Secret, refs []vault.Reference, w int) []string
 			sw.add(r.end())
 		}
 	}
-	fact("hint", u.plain(x.Hint))
+	fact("hint", u.hintCell(x.Hint, w-9))
 	updated := u.minute(x.Updated)
 	if w-9 < len(updated) {
 		updated = u.day(x.Updated)

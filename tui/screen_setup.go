@@ -166,7 +166,7 @@ func (d *setup) sheet(u *ui, w, h int) sheet {
 	d.draw(sw, h-5)
 	switch {
 	case d.trouble != "":
-		sw.notice(t.danger, "!", d.trouble)
+		sw.wrong(d.trouble)
 	case d.making:
 		sw.line(t.dim, "creating the vault "+u.glyphs.ellipsis)
 	default:

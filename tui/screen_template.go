@@ -78,7 +78,7 @@ func (d *templatePath) sheet(u *ui, w, _ int) sheet {
 	sw := newSheet(u, w, "Preview a template")
 	d.draw(sw, 0)
 	if d.trouble != "" {
-		sw.notice(u.theme.danger, "!", d.trouble)
+		sw.wrong(d.trouble)
 	} else {
 		sw.line(u.theme.dim, "Values stay where they are: hints are shown.")
 	}
@@ -117,7 +117,7 @@ func (d *templateView) groups(u *ui) []group {
 		{keys: "w", help: "next warning", hint: hintAlways, off: warn, run: func() tea.Cmd { d.warning(); return nil }},
 		{keys: "t", help: mode, hint: hintAlways, run: func() tea.Cmd { d.raw = !d.raw; return nil }},
 		{keys: "r", help: "read again", hint: hintAlways, run: func() tea.Cmd { return d.again(u) }},
-		{keys: "l right", show: "h l", help: "sideways", run: func() tea.Cmd { d.left += 8; return nil }},
+		{keys: "l right", show: "h l", help: "sideways", run: func() tea.Cmd { d.sideways(u); return nil }},
 		{keys: "h left", run: func() tea.Cmd { d.left = max(d.left-8, 0); return nil }},
 		{keys: "esc q", help: "close", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
 	}}
@@ -131,6 +131,24 @@ func (d *templateView) update(*ui, tea.Msg) tea.Cmd { return nil }
 func (d *templateView) width(u *ui) int             { return u.w - 8 }
 func (d *templateView) alone() bool                 { return true }
 func (d *templateView) wheel(n int)                 { d.win.scroll(n) }
+
+// sideways scrolls to the right as long as a line in sight goes on there.
+func (d *templateView) sideways(u *ui) {
+	for _, l := range d.lines()[d.win.top:d.win.end()] {
+		if u.width(u.plain(l)) > d.left+8 {
+			d.left += 8
+			return
+		}
+	}
+	u.say(toastInfo, "the lines end here")
+}
+
+func (d *templateView) lines() []string {
+	if d.raw {
+		return d.template.raw
+	}
+	return d.template.hinted
+}
 
 // warning goes to the next problem.
 func (d *templateView) warning() {
@@ -156,10 +174,7 @@ func (d *templateView) again(u *ui) tea.Cmd {
 func (d *templateView) sheet(u *ui, w, h int) sheet {
 	t := d.template
 	sw := newSheet(u, w, d.title)
-	lines := t.hinted
-	if d.raw {
-		lines = t.raw
-	}
+	lines := d.lines()
 	list := min(len(t.uses), max(h/3, 3))
 	rows := h - list - 3
 	if len(t.uses) == 0 {
@@ -194,8 +209,9 @@ func (d *templateView) drawLine(sw *sheetWriter, text string, n int) {
 	r.right(u.theme.dim, strconv.Itoa(n), num)
 	r.gap(2)
 	text = u.plain(text)
-	if d.left > 0 {
-		text = u.cells.TruncateLeft(text, d.left, "")
+	if d.left > 0 && text != "" {
+		text = u.from(text, d.left)
+		r.text(u.theme.dim, u.glyphs.ellipsis)
 	}
 	if d.raw {
 		r.text("", text)
@@ -258,8 +274,8 @@ func (d *templateView) drawUses(sw *sheetWriter, n int) {
 		r.gap(2)
 		if use.wrong != "" {
 			r.text("", use.wrong)
-		} else {
-			r.text("", u.hintCell(use.hint, max(r.left, hintWidth)))
+		} else if r.left >= hintWidth {
+			r.text("", u.hintCell(use.hint, r.left))
 		}
 		sw.add(r.end())
 	}

@@ -19,7 +19,11 @@ type textDeletion struct {
 
 func newTextDeletion(t *vault.Text) *textDeletion { return &textDeletion{text: *t} }
 
-func (d *textDeletion) interrupted() { d.busy = false }
+func (d *textDeletion) interrupted() {
+	if d.busy {
+		d.busy, d.trouble = false, lockedMeanwhile
+	}
+}
 
 func (d *textDeletion) delete(u *ui) tea.Cmd {
 	d.busy, d.trouble = true, ""
@@ -33,7 +37,7 @@ func (d *textDeletion) delete(u *ui) tea.Cmd {
 			return nil
 		}
 		u.close(d)
-		u.say(toastInfo, "deleted "+t.Name)
+		u.say(toastInfo, deletedWords(t.Name, err))
 		return u.load()
 	})
 }
@@ -62,7 +66,7 @@ func (d *textDeletion) sheet(u *ui, w, _ int) sheet {
 	sw.para("", "This cannot be undone.")
 	sw.space()
 	if d.trouble != "" {
-		sw.notice(u.theme.danger, "!", d.trouble)
+		sw.wrong(d.trouble)
 	}
 	sw.buttons(d.groups(u)[0].bindings...)
 	return sw.sheet

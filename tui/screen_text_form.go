@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,10 +33,10 @@ type textForm struct {
 	failed  string
 
 	saving  bool
-	trouble string // why the last save failed
-	theirs  string // what another process saved meanwhile
-	asked   bool   // whether to mark secrets was asked
-	mark    bool   // and answered with yes
+	trouble string   // why the last save failed
+	theirs  string   // what another process saved meanwhile
+	asked   []string // secrets of which was asked whether to mark them as safe
+	mark    bool     // and answered with yes
 }
 
 // textSeen says what a document was read from.
@@ -235,11 +236,21 @@ func (f *textForm) save(u *ui) tea.Cmd {
 			f.trouble = "not saved: " + p.String()
 			return nil
 		}
-		if len(d.unsafe) > 0 && !f.asked && u.isOpen(f) {
+		if f.old != nil && f.theirs == "" && len(d.unsafe) == 0 && !f.changed() {
+			u.say(toastInfo, "nothing was changed")
+			u.close(f)
+			return nil
+		}
+		if !holdsAll(f.asked, d.unsafe) && u.isOpen(f) {
 			return u.push(&safeQuestion{form: f, names: d.unsafe})
 		}
 		return f.write(u)
 	})
+}
+
+// holdsAll tells whether every one of names is in set.
+func holdsAll(set, names []string) bool {
+	return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(set, n) })
 }
 
 // written is what a save did.
@@ -318,7 +329,7 @@ type safeQuestion struct {
 
 func (d *safeQuestion) answer(u *ui, mark bool) tea.Cmd {
 	u.close(d)
-	d.form.asked, d.form.mark = true, mark
+	d.form.asked, d.form.mark = d.names, mark
 	return d.form.write(u)
 }
 
@@ -334,7 +345,7 @@ func (d *safeQuestion) update(*ui, tea.Msg) tea.Cmd { return nil }
 
 func (d *safeQuestion) sheet(u *ui, w, _ int) sheet {
 	sw := newSheet(u, w, "Safe for the model?")
-	sw.notice(u.theme.warn, "!", modelWarning(d.names))
+	sw.notice(u.theme.warn, "!", modelWarning(d.names, len(d.names)))
 	sw.space()
 	sw.para("", "Mark "+map[bool]string{true: "it", false: "them"}[len(d.names) == 1]+
 		" as safe for the model? Without the mark, using it warns, and agents are refused.")

@@ -217,7 +217,7 @@ func (f *textForm) drawNotices(sw *sheetWriter, n int) {
 		all.notice(t.danger, "x", f.failed)
 	}
 	if f.doc != nil {
-		if w := modelWarning(f.doc.unsafe); w != "" {
+		if w := modelWarning(f.doc.unsafe, 4); w != "" {
 			all.notice(t.warn, "!", w)
 		}
 		wrong = len(f.doc.problems)
@@ -254,7 +254,12 @@ func (f *textForm) troubleLines(u *ui, w int) []string {
 	if len(lines) == 0 {
 		return []string{""}
 	}
-	return lines[:min(len(lines), troubleMost)]
+	if len(lines) > troubleMost {
+		lines = lines[:troubleMost]
+		last := &lines[troubleMost-1]
+		*last = cut(u.cells, *last, w-2-u.width(u.glyphs.ellipsis), "") + u.glyphs.ellipsis
+	}
+	return lines
 }
 
 func (f *textForm) drawTrouble(sw *sheetWriter) {

@@ -130,11 +130,7 @@ func (s *textsScreen) refilter() {
 	terms := strings.Fields(strings.ToLower(s.filter.string()))
 	s.view, s.longest = s.view[:0], 0
 	for i := range s.rows {
-		match := true
-		for _, t := range terms {
-			match = match && strings.Contains(s.rows[i].lower, t)
-		}
-		if match {
+		if matches(s.rows[i].lower, terms) {
 			s.view = append(s.view, i)
 		}
 		s.longest = max(s.longest, len(s.rows[i].Name))

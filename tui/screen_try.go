@@ -60,7 +60,11 @@ func newTry(project, name string, tool Tool) *try {
 func (d *try) typing() bool  { return len(d.items) > 0 && !d.calling }
 func (d *try) entry() *entry { return nil }
 
-func (d *try) interrupted() { d.calling = false }
+func (d *try) interrupted() {
+	if d.calling {
+		d.calling, d.trouble = false, "locked while it was called: it may have arrived all the same"
+	}
+}
 
 func (d *try) drop() {
 	if d.stop != nil {
@@ -166,11 +170,11 @@ func (d *try) sheet(u *ui, w, h int) sheet {
 	case d.calling:
 		mark := "calling"
 		if u.slow() != "" {
-			mark = string(`|/-\`[u.jobFrame%4]) + " calling"
+			mark = u.spinner() + " calling"
 		}
 		sw.line("", mark+u.glyphs.ellipsis+" esc stops it")
 	case d.trouble != "":
-		sw.notice(t.danger, "!", d.trouble)
+		sw.wrong(d.trouble)
 	default:
 		sw.para(t.dim, "It is really called. Values are taken out of the answer before it is shown.")
 	}

@@ -77,4 +77,13 @@ func TestTryStopped(t *testing.T) {
 	if len(s.u.jobs) != 0 {
 		t.Fatal("it is still under way")
 	}
+
+	// A lock stops it too, and after the unlock that is said.
+	s.keys("x")
+	cmd = s.u.stack[0].(*try).call(s.u)
+	s.run(s.m.lock(""))
+	s.run(cmd)
+	s.wait(deafTime)
+	s.keys("enter")
+	s.sees("Try refund", "locked while it was called: it may have arrived")
 }

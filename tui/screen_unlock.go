@@ -42,7 +42,7 @@ func (d *unlock) tryOpen(u *ui) tea.Cmd {
 	return task(u, "opening the vault", u.cfg.Open, func(v Vault, err error) tea.Cmd {
 		d.trying, d.quiet = false, false
 		if err == nil {
-			return u.entered(v)
+			return tea.Batch(u.entered(v), func() tea.Msg { collect(); return nil })
 		}
 		if !errors.Is(err, vault.ErrLocked) {
 			d.trouble = reason(err)
@@ -110,7 +110,7 @@ func (d *unlock) sheet(u *ui, w, _ int) sheet {
 	d.draw(sw, 0)
 	switch {
 	case d.trouble != "":
-		sw.notice(t.danger, "!", d.trouble)
+		sw.wrong(d.trouble)
 	case d.trying:
 		sw.line(t.dim, "opening "+u.glyphs.ellipsis)
 	case d.why != "":

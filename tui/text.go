@@ -98,6 +98,19 @@ func tail(m ansi.Method, s string, w int) string {
 	return s
 }
 
+// from is clean text without its first w cells, and without the rest of a hint
+// that begins in them.
+func (u *ui) from(s string, w int) string {
+	rest := u.cells.TruncateLeft(s, w, "")
+	head := strings.TrimSuffix(s, rest)
+	if i := strings.LastIndex(head, "⟦"); i >= 0 && !strings.Contains(head[i:], "⟧") {
+		if _, after, ok := strings.Cut(rest, "⟧"); ok {
+			return after
+		}
+	}
+	return rest
+}
+
 // count says how many of something there are.
 func count(n int, one, many string) string {
 	switch n {

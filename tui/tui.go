@@ -125,7 +125,10 @@ func Run(ctx context.Context, in, out *os.File, cfg Config) error {
 		tea.WithFilter(input.filter(nil)),
 	)
 	defer quitOnHangup(p)()
-	if _, err := p.Run(); err != nil && !errors.Is(err, tea.ErrInterrupted) {
+	_, err = p.Run()
+	m.u.end()
+	m.farewell(out, "\n")
+	if err != nil && !errors.Is(err, tea.ErrInterrupted) {
 		return fmt.Errorf("the interface stopped: %w", err)
 	}
 	return nil

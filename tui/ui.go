@@ -31,9 +31,13 @@ type ui struct {
 	last    *session // the one that may still be closing
 	era     int      // grows with each lock, so that late replies are known
 	data    data
-	stack   []dialog // the last one is on top and owns the input
-	onSide  bool     // the sidebar has the focus, not the section
-	noStop  bool     // nobody could bring the program back after ctrl+z
+	loads   int       // begun
+	opened  string    // the project that was loaded last
+	rotated *rotation // the list of the last revoke that leaves something to change
+	unread  bool      // the last look at the stamps failed
+	stack   []dialog  // the last one is on top and owns the input
+	onSide  bool      // the sidebar has the focus, not the section
+	noStop  bool      // nobody could bring the program back after ctrl+z
 
 	wanted  string              // a secret to select when it is there
 	sought  textName            // a tool or an instruction to select when it is there
@@ -194,6 +198,9 @@ func (u *ui) slow() string {
 	return ""
 }
 
+// spinner is the sign of life as it is drawn now.
+func (u *ui) spinner() string { return string(`|/-\`[u.jobFrame%4]) }
+
 // A replyMsg brings the end of a job back to Update.
 type replyMsg struct {
 	job   *job
@@ -287,6 +294,8 @@ func (u *ui) plain(s string) string {
 			return '-'
 		case r == '…':
 			return '~'
+		case r == '“' || r == '”':
+			return '"'
 		}
 		return '?'
 	}, s)

@@ -67,6 +67,9 @@ func (m *root) commands() []binding {
 		{name: "create a project", off: u.owns(), run: func() tea.Cmd { return u.push(newProjectName(u, projectCreate, "")) }},
 		{name: "show the keys that open this vault", off: u.owns(), run: func() tea.Cmd { return openSlots(u) }},
 	}
+	if u.rotated != nil {
+		out = append(out, u.rotated.again(u))
+	}
 	if u.cfg.ReadFile != nil {
 		out = append(out, binding{name: "preview a template file", run: func() tea.Cmd { return u.push(newTemplatePath()) }})
 	}
@@ -107,24 +110,6 @@ func (m *root) back() {
 	if b, ok := m.sections[m.open].(interface{ back() bool }); ok {
 		b.back()
 	}
-}
-
-// quit leaves, after asking when a form would lose what was typed. A second
-// ctrl+c means it.
-func (m *root) quit() tea.Cmd {
-	for _, d := range m.u.stack {
-		if f, ok := d.(interface{ changed() bool }); ok && f.changed() && m.gate == nil {
-			if _, asked := m.top().(*discard); !asked {
-				return m.u.push(&discard{leave: m.leave})
-			}
-		}
-	}
-	return m.leave()
-}
-
-func (m *root) leave() tea.Cmd {
-	m.quitting = true
-	return tea.Quit
 }
 
 // A follower is a section or a dialog that reads more of what is selected or

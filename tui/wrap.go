@@ -90,6 +90,12 @@ func drawHints(r *row, text string) {
 			break
 		}
 		r.text("", before)
+		if r.left < u.width(from+hint+to) { // a hint that is cut reads as another secret's
+			if r.left > 0 {
+				r.text(u.theme.dim, u.glyphs.ellipsis)
+			}
+			return
+		}
 		st := u.theme.accent
 		if strings.HasSuffix(hint, " missing") {
 			st = u.theme.warn
