@@ -44,6 +44,22 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// TestHiddenInStatus: what nobody sees is taken out of a status before it is masked, and not by whoever shows it.
+func TestHiddenInStatus(t *testing.T) {
+	value := newValue()
+	host := rawServer(t, func(string) string {
+		return "HTTP/1.1 200 it is " + value[:6] + "\u00ad" + value[6:9] + "\x1b" + value[9:] + "\r\n\r\n"
+	})
+	a, err := newCaller(t, mapSource{"SECRET": value}).Call(t.Context(), must(t, "url: http://"+host+"/\nheaders: {X-Secret: '{{SECRET}}'}\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	if a.Status != "200 it is {{SECRET}}" {
+		t.Errorf("the status is %q", a.Status)
+	}
+}
+
 // rawServer answers one request a connection with whatever it likes.
 func rawServer(t *testing.T, respond func(request string) string) string {
 	t.Helper()

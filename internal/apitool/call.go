@@ -142,7 +142,7 @@ func (e *exchange) do(req *request, transport *http.Transport) (*Answer, error) 
 	mask := e.caller.Mask
 	body := &bodyReader{from: content, exchange: e, left: e.caller.MaxAnswer}
 	answer := &Answer{
-		Proto: resp.Proto, Code: resp.StatusCode, Status: short(mask.MaskString(resp.Status)),
+		Proto: resp.Proto, Code: resp.StatusCode, Status: short(mask.MaskString(visibleASCII(resp.Status))),
 		Header: e.caller.header(e.tool, resp.Header),
 		Body:   &answerBody{Reader: mask.Reader(body), exchange: e, from: resp.Body},
 	}
@@ -166,6 +166,17 @@ func (e *exchange) failure(err error) error {
 		err = wrapped.Err
 	}
 	return fmt.Errorf("calling %s: %s", origin, short(e.caller.Mask.MaskString(reason(err))))
+}
+
+// visibleASCII is a status without what nobody sees. Whoever shows one removes that,
+// and must not put a value together which the mask did not find.
+func visibleASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // short cuts a text that the server may have a part in; it is masked before.

@@ -126,7 +126,10 @@ func (p *parser) contentType(n *node) contentType {
 			p.problem(n.at, "the header Content-Type of a request with a body is literal: it says how arguments are encoded")
 			return typeOther
 		}
-		media, _, err := mime.ParseMediaType(h.text[0].literal)
+		media, params, err := mime.ParseMediaType(h.text[0].literal)
+		if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
+			p.warn(n.at, "the header Content-Type says charset="+quote(charset)+", and the body is sent as UTF-8")
+		}
 		switch {
 		case err != nil:
 			p.problem(n.at, "the header Content-Type is no media type")

@@ -144,7 +144,7 @@ func TestProblems(t *testing.T) {
 		{"url: https://h/#x\n", "a fragment"},
 		{"url: https://h/a b\n", "write %20"},
 		{"url: https://h/{id}\n", "write %7B"},
-		{"url: 'https://h/{{ ID }}'\n", "write %7B"},
+		{"url: 'https://h/{{ ID }}'\n", "write %7B, or {{NAME}} for a secret, in capitals and without blanks"},
 		{"url: https://h/é\n", "write %C3"},
 		{"url: https://h/%zz\n", "write %25"},
 		{"url: https://h/a/../b\n", "a way up or down"},
@@ -247,6 +247,16 @@ func TestProblems(t *testing.T) {
 	_, problems := Parse("t.json", []byte("{\n \"url\": [}"))
 	if len(problems) != 1 || !strings.HasPrefix(problems[0].String(), "t.json:2:10: not JSON") {
 		t.Error(problems)
+	}
+}
+
+// TestCharset: a body is UTF-8 whatever its header says, which is worth a word.
+func TestCharset(t *testing.T) {
+	for charset, warned := range map[string]bool{"utf-16": true, "UTF-7": true, "UTF-8": false, "us-ascii": false} {
+		tool, problems := Parse("t.yaml", []byte("url: https://h/\nmethod: POST\nheaders: {Content-Type: application/json; charset="+charset+"}\nbody: '{}'\n"))
+		if tool == nil || warned != (len(problems) == 1 && strings.Contains(problems[0].String(), "warning: the header Content-Type says charset=")) {
+			t.Errorf("%s: %v", charset, problems)
+		}
 	}
 }
 

@@ -192,7 +192,11 @@ func (p *parser) urlLiterals(n *node, t text, also string) bool {
 			case unreserved(c) || strings.IndexByte(also, c) >= 0:
 			case c == '%' && i+2 < len(piece.literal) && isHex(piece.literal[i+1]) && isHex(piece.literal[i+2]):
 			default:
-				p.problem(n.at, fmt.Sprintf("%s does not stand in a URL or a form as it is; write %%%02X", quote(piece.literal[i:i+1]), c))
+				why := fmt.Sprintf("%s does not stand in a URL or a form as it is; write %%%02X", quote(piece.literal[i:i+1]), c)
+				if c == '{' {
+					why += ", or {{NAME}} for a secret, in capitals and without blanks"
+				}
+				p.problem(n.at, why)
 				return false
 			}
 		}

@@ -53,12 +53,12 @@ type Masker interface {
 // An ExecError means that the system did not execute the command.
 type ExecError struct {
 	Name string // the command's
-	Err  error  // the system's, or ErrTooLong
+	Err  error  // the system's, or errTooLong
 }
 
 func (e *ExecError) Error() string {
 	switch {
-	case errors.Is(e.Err, ErrTooLong):
+	case errors.Is(e.Err, errTooLong):
 		return fmt.Sprintf("running %s: %v", e.Name, e.Err)
 	case e.NotFound():
 		return fmt.Sprintf("running %s: command not found", e.Name)
@@ -72,9 +72,9 @@ func (e *ExecError) Unwrap() error { return e.Err }
 // NotFound tells whether there is no such command.
 func (e *ExecError) NotFound() bool { return errors.Is(e.Err, os.ErrNotExist) }
 
-// ErrTooLong means that the environment is longer than the system takes. What
+// errTooLong means that the environment is longer than the system takes. What
 // wraps it says which variable, where it is one.
-var ErrTooLong = errors.New("arguments and variables are longer than the system takes")
+var errTooLong = errors.New("arguments and variables are longer than the system takes")
 
 // ErrNUL means that a value cannot be that of a variable.
 var ErrNUL = errors.New("the value contains a NUL byte, which no environment variable can hold")

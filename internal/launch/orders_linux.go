@@ -115,9 +115,9 @@ func (o *orders) variable(v Variable) error {
 	case errors.Is(err, ErrNUL):
 		return fmt.Errorf("%s: %w", v.Name, ErrNUL)
 	case w.left < 0:
-		return fmt.Errorf("%s: %w: one variable holds 128 KiB", v.Name, ErrTooLong)
+		return fmt.Errorf("%s: %w: one variable holds 128 KiB", v.Name, errTooLong)
 	case o.total > maxEnvironment:
-		return ErrTooLong
+		return errTooLong
 	case err != nil:
 		return err
 	}
@@ -137,7 +137,7 @@ func (w *valueWriter) Write(p []byte) (int, error) {
 	w.left -= len(p)
 	w.orders.total += len(p)
 	if w.left < 0 || w.orders.total > maxEnvironment {
-		return 0, ErrTooLong
+		return 0, errTooLong
 	}
 	// A frame per piece, which the stage joins.
 	w.orders.header(stage.Value, len(p))

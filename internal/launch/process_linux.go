@@ -88,13 +88,13 @@ func (p *process) order(c *Command, s *streams) error {
 	}
 	for _, arg := range c.Args {
 		if len(arg) >= maxString {
-			return &ExecError{Name: p.name, Err: ErrTooLong}
+			return &ExecError{Name: p.name, Err: errTooLong}
 		}
 		o.text(stage.Argument, arg)
 	}
 	for _, v := range c.Variables {
 		if err := o.variable(v); err != nil {
-			if errors.Is(err, ErrTooLong) {
+			if errors.Is(err, errTooLong) {
 				err = &ExecError{Name: p.name, Err: err}
 			}
 			return err
@@ -130,7 +130,7 @@ func (p *process) execute() error {
 	if n == len(answer) {
 		errno := syscall.Errno(stage.ParseError(answer))
 		if errno == syscall.E2BIG {
-			return &ExecError{Name: p.name, Err: ErrTooLong}
+			return &ExecError{Name: p.name, Err: errTooLong}
 		}
 		return &ExecError{Name: p.name, Err: errno}
 	}

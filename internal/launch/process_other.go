@@ -46,7 +46,7 @@ func prepare(c *Command, s *streams) (*process, error) {
 	}
 	for _, v := range c.Variables {
 		value, err := text(v)
-		if errors.Is(err, ErrTooLong) {
+		if errors.Is(err, errTooLong) {
 			err = &ExecError{Name: c.Args[0], Err: fmt.Errorf("%s: %w", v.Name, err)}
 		}
 		if err != nil {
@@ -73,7 +73,7 @@ type limited struct{ b *strings.Builder }
 
 func (l limited) Write(p []byte) (int, error) {
 	if l.b.Len()+len(p) > maxValue {
-		return 0, ErrTooLong
+		return 0, errTooLong
 	}
 	if strings.IndexByte(string(p), 0) >= 0 {
 		return 0, ErrNUL
@@ -99,7 +99,7 @@ func (p *process) execute() error {
 	name := p.cmd.Args[0]
 	p.cmd.Env = nil
 	if errors.Is(err, syscall.E2BIG) {
-		return &ExecError{Name: name, Err: ErrTooLong}
+		return &ExecError{Name: name, Err: errTooLong}
 	}
 	if err != nil {
 		return &ExecError{Name: name, Err: plainError(err)}

@@ -71,7 +71,9 @@ func (p *pump) copy(buf []byte) error {
 		p.setDeadline()
 		n, err := p.from.Read(buf)
 		if n > 0 {
-			if err := p.write(buf[:n]); err != nil {
+			err := p.write(buf[:n])
+			secret.Wipe(buf[:n]) // the command may wait for days before it says more
+			if err != nil {
 				return err
 			}
 		}

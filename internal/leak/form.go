@@ -1,6 +1,7 @@
 package leak
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"unicode/utf16"
@@ -20,8 +21,9 @@ import (
 //     carries 6, 4 or 2 bits of the value, for a value that begins 0, 1 or 2 bytes
 //     behind a group of three.
 //
-// Behind its first breakFrom bytes hex and base64 go on over the ends of lines,
-// as tools wrap them.
+// Hex and base64 go on over the end of a line, as tools wrap them: behind their
+// first breakFrom bytes over any, before only over that of a line as long as tools
+// make them. See lineEnds.
 type form uint8
 
 const (
@@ -42,7 +44,7 @@ func (f form) family() form { return min(f, form64a0) }
 const (
 	windowSize = MinValue
 	// breakFrom keeps the last word of each line from being a possible beginning.
-	breakFrom = 12
+	breakFrom = windowSize
 )
 
 // firstWindows calls fn with the first characters of a value in each form: those
@@ -119,8 +121,12 @@ type cursor struct {
 
 // A view is the part of the stream that is at hand.
 type view struct {
-	text  []byte
-	final bool // nothing follows
+	text   []byte
+	final  bool // nothing follows
+	before int  // characters of base64 in a row that the stream had right before
+
+	asked int  // 1 + the place that endsLong was asked for last
+	long  bool // what it said
 }
 
 // A status is how reading one byte went.
@@ -154,6 +160,9 @@ func (v *view) begin(f form, at int) (cursor, status) {
 // before it is a byte: 1, and then the bits.
 func (v *view) bits(f form, start int) int {
 	rest := v.text[start:]
+	if f >= formHex {
+		rest = bytes.TrimRight(rest, "\r\n")
+	}
 	if len(rest) == 0 {
 		return 1
 	}
@@ -309,13 +318,6 @@ func (v *view) unicode(c *cursor) (byte, status) {
 	c.left = uint8(n - 1)
 	c.at += size
 	return text[0], read
-}
-
-// lineEnds goes over the ends of lines where the form may be wrapped.
-func (v *view) lineEnds(c *cursor, n int) {
-	for n >= breakFrom && c.at < len(v.text) && (v.text[c.at] == '\n' || v.text[c.at] == '\r') {
-		c.at++
-	}
 }
 
 func (v *view) hex(c *cursor, n int) (byte, status) {

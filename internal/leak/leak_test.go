@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,7 +117,9 @@ func drawStream(t *rapid.T, v *values) []byte {
 	var b []byte
 	for range rapid.IntRange(0, 8).Draw(t, "parts") {
 		value := v.of[v.names[rapid.IntRange(0, len(v.names)-1).Draw(t, "value")]]
-		switch rapid.IntRange(0, 4).Draw(t, "part") {
+		switch rapid.IntRange(0, 5).Draw(t, "part") {
+		case 5:
+			b = append(b, wrapped(t, value)...)
 		case 0, 1:
 			b = append(b, write(t, value)...)
 		case 2:
@@ -128,6 +131,22 @@ func drawStream(t *rapid.T, v *values) []byte {
 		default:
 			b = append(b, value...)
 		}
+	}
+	return b
+}
+
+// wrapped is a value among others in lines as tools make them, and as others might.
+func wrapped(t *rapid.T, value []byte) []byte {
+	text := bytes.Repeat([]byte("x"), rapid.IntRange(0, 120).Draw(t, "ahead"))
+	text = append(append(text, value...), "behind"...)
+	encode := rapid.SampledFrom([]func([]byte) string{
+		hex.EncodeToString, base64.StdEncoding.EncodeToString, base64.RawURLEncoding.EncodeToString,
+	}).Draw(t, "encoding")
+	columns := rapid.SampledFrom([]int{59, 60, 64, 76, 7}).Draw(t, "columns")
+	end := rapid.SampledFrom([]string{"\n", "\r\n", "\r", "\n\n\n\n\n"}).Draw(t, "end")
+	var b []byte
+	for line := range slices.Chunk([]byte(encode(text)), columns) {
+		b = append(append(b, line...), end...)
 	}
 	return b
 }

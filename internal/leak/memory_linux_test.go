@@ -1,7 +1,6 @@
 package leak_test
 
 import (
-	"bufio"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -137,43 +136,15 @@ func TestMemory(t *testing.T) {
 			raw := make([]byte, 36)
 			_, _ = rand.Read(raw) // never fails
 			needle := []byte(base64.RawURLEncoding.EncodeToString(raw))
-			wait, end, err := os.Pipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer end.Close()
 			cmd := exec.Command(os.Args[0])
 			cmd.Env = []string{childEnv + "=" + how}
-			cmd.Stderr, cmd.ExtraFiles = os.Stderr, []*os.File{wait}
-			stdin, err := cmd.StdinPipe()
+			cmd.Stderr = os.Stderr
+			report, err := memscan.ScanChild(cmd, needle, needle)
+			if errors.Is(err, os.ErrPermission) {
+				t.Skip("searching another process's memory takes root")
+			}
 			if err != nil {
 				t.Fatal(err)
-			}
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			wait.Close()
-			if _, err := stdin.Write(needle); err != nil {
-				t.Fatal(err)
-			}
-			stdin.Close()
-			if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "ready\n" {
-				t.Fatalf("%q, %v", line, err)
-			}
-			report, err := memscan.Scan(cmd.Process.Pid, needle)
-			if err != nil {
-				if errors.Is(err, os.ErrPermission) {
-					t.Skip("searching another process's memory takes root")
-				}
-				t.Fatal(err)
-			}
-			end.Close()
-			if err := cmd.Wait(); err != nil {
-				t.Error(err)
 			}
 			if len(report.Copies) > 0 || report.Distinct() > 16-11 {
 				t.Error(report)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -215,11 +216,20 @@ func readJSON(text []byte, at int, value []byte) (int, bool) {
 	return at, true
 }
 
-func breaks(text []byte, at, n int) int {
-	for n >= 12 && at < len(text) && (text[at] == '\n' || text[at] == '\r') {
-		at++
+var (
+	longLine = regexp.MustCompile(`[A-Za-z0-9+/_-]{60}$`)
+	lineEnd  = regexp.MustCompile(`^\r?\n`)
+	anyEnd   = regexp.MustCompile(`^[\r\n]{0,4}`)
+)
+
+// breaks goes over the end of a line, behind n bytes of a value and some characters.
+func breaks(text []byte, at, n, characters int) int {
+	switch {
+	case n >= 6:
+	case characters == 0, !longLine.Match(text[:at]), !lineEnd.Match(text[at:]):
+		return at
 	}
-	return at
+	return at + len(anyEnd.Find(text[at:]))
 }
 
 func readHex(text []byte, at int, value []byte) (int, bool) {
@@ -231,7 +241,7 @@ func readHex(text []byte, at int, value []byte) (int, bool) {
 		return 0, false
 	}
 	for n, c := range value {
-		at = breaks(text, at, n)
+		at = breaks(text, at, n, 2*n)
 		if at+2 > len(text) || !strings.EqualFold(string(text[at:at+2]), hex.EncodeToString([]byte{c})) {
 			return 0, false
 		}
@@ -259,7 +269,7 @@ func readBase64(shift int) func([]byte, int, []byte) (int, bool) {
 			if i > first {
 				n = max(i*6/8-shift, 0)
 			}
-			at = breaks(text, at, n)
+			at = breaks(text, at, n, i-first)
 			if at == len(text) {
 				return 0, false
 			}

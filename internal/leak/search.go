@@ -35,6 +35,8 @@ type search struct {
 
 	hit, percent, escape int // the next window, % and \ from pos on; -1 when nobody looked
 	hitGroup             group
+	line                 int // the same for the end of a long line
+	before               int // see view
 
 	reading reading
 	trails  [form64a0 + 1][trailsEach]trail
@@ -69,6 +71,7 @@ func (s *search) room(n int) []byte {
 func (s *search) compact() {
 	n := s.pos
 	s.sink.leaves(n)
+	s.before = s.runBefore(n)
 	kept := copy(s.buf, s.buf[n:])
 	clear(s.buf[kept:])
 	s.buf = s.buf[:kept]
@@ -106,7 +109,7 @@ func (s *search) finish() {
 // wipe forgets the stream.
 func (s *search) wipe() {
 	clear(s.buf[:cap(s.buf)])
-	s.buf, s.pos, s.done, s.waiting = nil, 0, 0, false
+	s.buf, s.pos, s.done, s.waiting, s.before = nil, 0, 0, false, 0
 	s.view = view{}
 	clear(s.confirmed)
 	s.reading = reading{}
@@ -125,8 +128,8 @@ func (s *search) run(final bool) {
 	if s.waiting && len(s.buf) < s.wake && !final {
 		return
 	}
-	s.view = view{text: s.buf, final: final}
-	s.hit, s.percent, s.escape = -1, -1, -1
+	s.view = view{text: s.buf, final: final, before: s.before}
+	s.hit, s.percent, s.escape, s.line = -1, -1, -1, -1
 	for s.pos < len(s.buf) {
 		if !s.waiting {
 			s.pos, s.group = s.candidate()
@@ -223,9 +226,13 @@ func (s *search) candidate() (int, group) {
 		if s.escape < pos {
 			s.escape = s.nextEscape(pos)
 		}
-		// Windows have no escapes in them: before one, each place is looked at.
+		if s.line <= pos {
+			s.line = s.nextLine(pos)
+		}
+		// Windows have no escapes and no ends of lines in them: before one, each place
+		// is looked at. Two of base64 begin a character late.
 		const ahead = windowSize - 1
-		pos = min(s.hit, max(s.percent-ahead, pos), max(s.escape-ahead, pos), limit)
+		pos = min(s.hit, max(s.percent-ahead, pos), max(s.escape-ahead, pos), max(s.line-windowSize, pos), limit)
 		if pos == limit {
 			break
 		}
@@ -240,6 +247,9 @@ func (s *search) candidate() (int, group) {
 			if s.escape <= pos+ahead {
 				g |= groupJSON
 			}
+		}
+		if s.line <= pos+windowSize {
+			g |= groupHex | group64a0 | group64a1 | group64a2
 		}
 		if g != 0 {
 			return pos, g

@@ -3,6 +3,7 @@ package leak_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -109,6 +110,58 @@ func TestSkipped(t *testing.T) {
 	f := newFinder(t, source("12345", "123456", "", "é漢"))
 	if diff := cmp.Diff([]string{"V0", "V2", "V3"}, f.Skipped()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestWrapped: wherever in a line of a tool's a value begins, no line shows it.
+func TestWrapped(t *testing.T) {
+	const value = "newval-secret-123"
+	v := source(value)
+	f := newFinder(t, v)
+	for _, columns := range []int{60, 64, 70, 72, 76} {
+		for ahead := range 2 * columns {
+			text := strings.Repeat("x", ahead) + value + "zzzz"
+			for name, encoded := range map[string]string{
+				"base64": base64.StdEncoding.EncodeToString([]byte(text)), "hex": hex.EncodeToString([]byte(text)),
+			} {
+				for _, end := range []string{"\n", "\r\n"} {
+					var lines strings.Builder
+					for line := range slices.Chunk([]byte(encoded), columns) {
+						lines.Write(line)
+						lines.WriteString(end)
+					}
+					var out bytes.Buffer
+					m := f.Masker(&out)
+					for b := range slices.Chunk([]byte(lines.String()), 1+ahead%50) {
+						if _, err := m.Write(b); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if err := m.Close(); err != nil {
+						t.Fatal(err)
+					}
+					if strings.Count(out.String(), "{{V0}}") != 1 {
+						t.Errorf("%s, %d columns, %d bytes ahead: %q", name, columns, ahead, out.String())
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestEndlessLines: who knows a value cannot have endless ends of lines held back.
+func TestEndlessLines(t *testing.T) {
+	const value = "sk-live-0123456789abcdef"
+	f := newFinder(t, source(value))
+	m := f.Masker(io.Discard)
+	if _, err := io.WriteString(m, base64.StdEncoding.EncodeToString([]byte(value))[:24]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Write(bytes.Repeat([]byte("\r\n"), 1<<10)); err != nil {
+		t.Fatal(err)
+	}
+	if n := m.Held(); n > 40 {
+		t.Errorf("%d bytes are held back", n)
 	}
 }
 

@@ -48,12 +48,14 @@ func render(o *offer, a *apitool.Answer, scrub func(string) string) *sdk.CallToo
 		Meta:    sdk.Meta{"tacenda/untrusted": true, "tacenda/status": a.Code},
 		Content: []sdk.Content{ours(open)},
 	}
+	// Scrubbed once more: a value may stand there whole only now that what a server
+	// put between its characters is removed.
 	if text := headers(a.Header); text != "" {
-		result.Content = append(result.Content, theirs(text))
+		result.Content = append(result.Content, theirs(scrub(text)))
 	}
 	text, summary := body.text()
 	if text != "" {
-		result.Content = append(result.Content, theirs(text))
+		result.Content = append(result.Content, theirs(scrub(text)))
 	}
 	if body.err != nil {
 		summary += "; it broke off: " + plain.String(scrub(body.err.Error()))

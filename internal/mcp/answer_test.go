@@ -96,6 +96,10 @@ func TestAnswers(t *testing.T) {
 				_, _ = io.WriteString(w, "a\x1b[31mb\u202ec\U000E0041\tü👩\u200d🚀")
 			}, false, "a[31mbc\tü👩\u200d🚀", "bytes",
 		},
+		{"hidden in a value", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Link", "<"+token[:7]+"\u200b"+token[7:]+">")
+			_, _ = io.WriteString(w, " it is "+token[:7]+"\u00ad"+token[7:]+", or "+token[:9]+"\x1b"+token[9:])
+		}, false, "link: <{{TOKEN}}> it is {{TOKEN}}, or {{TOKEN}}", "bytes"},
 		{"compressed", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)

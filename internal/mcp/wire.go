@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -147,7 +148,7 @@ func (w *wire) Read(context.Context) (jsonrpc.Message, error) {
 			if err == nil {
 				return msg, nil
 			}
-			if err := w.refuse(err); err != nil {
+			if err := w.refuse(l, err); err != nil {
 				return nil, err
 			}
 		}
@@ -206,6 +207,9 @@ func (w *wire) accept(l line) (jsonrpc.Message, error) {
 	if !ok || !req.ID.IsValid() {
 		return msg, nil
 	}
+	if oddID(l.text) != nil {
+		return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "the id is neither a text nor a whole number of at most 53 bits"}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, twice := w.pending[req.ID]; twice {
@@ -216,14 +220,31 @@ func (w *wire) accept(l line) (jsonrpc.Message, error) {
 	return msg, nil
 }
 
+// oddID is the id of a message if it is a number that the SDK would change, and
+// answer under another id: it makes whole numbers of 64 bits from floating ones.
+func oddID(text []byte) json.RawMessage {
+	var m struct {
+		ID json.RawMessage `json:"id"`
+	}
+	var number float64
+	if json.Unmarshal(text, &m) != nil || json.Unmarshal(m.ID, &number) != nil {
+		return nil
+	}
+	const most = 1 << 53 // up to there a floating one is exact
+	if number == math.Trunc(number) && math.Abs(number) < most {
+		return nil
+	}
+	return m.ID
+}
+
 // refuse answers a line that is no message. Its id is not known, so it is null,
-// which the SDK's encoder leaves out.
-func (w *wire) refuse(problem error) error {
+// which the SDK's encoder leaves out; or it is one that only we can repeat.
+func (w *wire) refuse(l line, problem error) error {
 	text, err := json.Marshal(struct {
-		Version string `json:"jsonrpc"`
-		ID      any    `json:"id"`
-		Error   error  `json:"error"`
-	}{"2.0", nil, problem})
+		Version string          `json:"jsonrpc"`
+		ID      json.RawMessage `json:"id"`
+		Error   error           `json:"error"`
+	}{"2.0", oddID(l.text), problem})
 	if err != nil {
 		return fmt.Errorf("encoding an answer: %w", err)
 	}
