@@ -144,5 +144,22 @@ func TestCountsAllocations(t *testing.T) {
 		}
 		return err
 	})
+	names := make([]string, many)
+	for i := range names {
+		names[i] = fmt.Sprintf("SERVICE_%06d_TOKEN", i)
+	}
+	count("opening all of 1,000 values", func() error {
+		values, err := f.v.Values(ctx, vaulttest.Project, names)
+		if err != nil {
+			return err
+		}
+		defer values.Close()
+		for _, name := range names {
+			if err := values.Use(name, func([]byte) error { return nil }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	Hold(t, "allocations", got)
 }

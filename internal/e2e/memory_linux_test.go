@@ -75,20 +75,45 @@ func unguarded(t *testing.T, pid int, r memscan.Report) []memscan.Hit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type mapping struct{ from, to uint64 }
-	var locked []mapping
+	locked := lockedIn(string(smaps))
+	return slices.DeleteFunc(slices.Concat(r.Copies, r.Windows), func(h memscan.Hit) bool {
+		return slices.ContainsFunc(locked, func(m mapping) bool { return m.from <= h.Address && h.Address < m.to })
+	})
+}
+
+type mapping struct{ from, to uint64 }
+
+// lockedIn lists the locked mappings of a process's smaps.
+func lockedIn(smaps string) (locked []mapping) {
 	var current mapping
-	for line := range strings.Lines(string(smaps)) {
-		if _, err := fmt.Sscanf(line, "%x-%x ", &current.from, &current.to); err == nil {
+	for line := range strings.Lines(smaps) {
+		var next mapping // for "AnonHugePages:" begins with a number too
+		if n, _ := fmt.Sscanf(line, "%x-%x ", &next.from, &next.to); n == 2 {
+			current = next
 			continue
 		}
 		if flags, ok := strings.CutPrefix(line, "VmFlags:"); ok && slices.Contains(strings.Fields(flags), "lo") {
 			locked = append(locked, current)
 		}
 	}
-	return slices.DeleteFunc(slices.Concat(r.Copies, r.Windows), func(h memscan.Hit) bool {
-		return slices.ContainsFunc(locked, func(m mapping) bool { return m.from <= h.Address && h.Address < m.to })
-	})
+	return locked
+}
+
+// TestLockedIn: what is taken for locked memory would hide every copy in it.
+func TestLockedIn(t *testing.T) {
+	const smaps = `1de467800000-1de469000000 rw-p 00000000 00:00 0
+Size:              24576 kB
+AnonHugePages:      2048 kB
+VmFlags: rd wr mr mw me ac
+7fd24c14b000-7fd24c14f000 rw-p 00000000 00:00 0
+Size:                 16 kB
+AnonHugePages:         0 kB
+FilePmdMapped:         0 kB
+VmFlags: rd wr mr mw me lo ac dd
+`
+	if got := lockedIn(smaps); !slices.Equal(got, []mapping{{0x7fd24c14b000, 0x7fd24c14f000}}) {
+		t.Errorf("locked: %x", got)
+	}
 }
 
 // TestMemoryAfterCreate stops the program when its work is done and it wants to

@@ -46,6 +46,8 @@ type home struct {
 	dir   string
 	vault string
 	env   []string
+	// program is another build than binary, where a test wants one.
+	program string
 }
 
 func newHome(t testing.TB) *home {
@@ -68,9 +70,12 @@ func newHome(t testing.TB) *home {
 // command is the program, not started.
 func (h *home) command(args ...string) *exec.Cmd {
 	h.t.Helper()
-	path, err := binary()
-	if err != nil {
-		h.t.Fatal(err)
+	path := h.program
+	if path == "" {
+		var err error
+		if path, err = binary(); err != nil {
+			h.t.Fatal(err)
+		}
 	}
 	cmd := exec.CommandContext(h.t.Context(), path, args...)
 	cmd.Env, cmd.Dir = h.env, h.dir

@@ -49,8 +49,19 @@ func newTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 		DisableMode: func(m ansi.Mode) { delete(x.modes, m) },
 	})
 	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	// A program that is given its streams has the terminal to ask on.
+	for _, stream := range []*io.Writer{&cmd.Stdout, &cmd.Stderr} {
+		if *stream == nil {
+			*stream = slave
+		}
+	}
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
+	if cmd.Stdin == nil {
+		cmd.Stdin = slave
+	} else {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, slave)
+		cmd.SysProcAttr.Ctty = 2 + len(cmd.ExtraFiles)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -88,19 +88,13 @@ func (h history) faultSteps(t *testing.T, faults []fault) int {
 	return int(hit.Load())
 }
 
-// changes tells whether a call is one that a fault can be at.
-func changes(c *trap.Call, dir string) bool {
-	r, ours, err := toRecord(c, dir)
-	return ours && err == nil && r.ack == ""
-}
-
 // countCalls takes a step without a fault and counts its calls.
 func (h history) countCalls(t *testing.T, n int) (calls int) {
 	t.Helper()
 	dir, remove := inMemory(t)
 	defer remove()
 	out, err := h.run(t, dir, n, func(c *trap.Call) syscall.Errno {
-		if changes(c, dir) {
+		if c.Changes(dir) {
 			calls++
 		}
 		return 0
@@ -123,7 +117,7 @@ func (h history) run(t *testing.T, dir string, n int, handle func(*trap.Call) sy
 	cmd := child(t, "steps", append([]string{fmt.Sprint(n), fmt.Sprint(n)}, h.at(dir).args()...)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := trap.Run(cmd, fileCalls, handle)
+	err := trap.Run(cmd, trap.FileCalls(), handle)
 	return out.String() + errs.String(), err
 }
 
@@ -132,7 +126,7 @@ func (h history) faultStep(t *testing.T, dir string, n, at int, f fault) error {
 	defer os.RemoveAll(dir)
 	calls := 0
 	out, err := h.run(t, dir, n, func(c *trap.Call) syscall.Errno {
-		if !changes(c, dir) {
+		if !c.Changes(dir) {
 			return 0
 		}
 		calls++

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"tacenda/internal/prooftest"
@@ -17,37 +15,13 @@ import (
 	"tacenda/internal/vault"
 )
 
-// fileCalls are the system calls by which files change.
-var fileCalls = []string{
-	"openat", "write", "pwrite64", "ftruncate", "fallocate", "fsync", "fdatasync",
-	"renameat", "renameat2", "unlinkat", "linkat", "mkdirat",
-}
-
-// A record is the I/O of a process below a directory, in its order. Those with ack
-// are what it said meanwhile.
-type record struct {
-	trap.Call
-	data   []byte
-	create bool
-	ack    string
-}
-
 // recordSteps takes all steps in a child and returns what it did to its files.
-func recordSteps(t *testing.T, w world) (log []record) {
+func recordSteps(t *testing.T, w world) []trap.Record {
 	t.Helper()
 	cmd := child(t, "steps", append([]string{"1", fmt.Sprint(len(steps))}, w.args()...)...)
 	var out bytes.Buffer
 	cmd.Stdout = &out
-	err := trap.Run(cmd, fileCalls, func(c *trap.Call) syscall.Errno {
-		r, ours, err := toRecord(c, w.dir)
-		if err != nil {
-			t.Error(err)
-		}
-		if ours {
-			log = append(log, r)
-		}
-		return 0
-	})
+	log, err := trap.Watch(cmd, w.dir)
 	if errors.Is(err, trap.ErrUnavailable) {
 		t.Skip(err)
 	}
@@ -55,60 +29,6 @@ func recordSteps(t *testing.T, w world) (log []record) {
 		t.Fatalf("%v: %s", err, out.Bytes())
 	}
 	return log
-}
-
-func toRecord(c *trap.Call, dir string) (r record, ours bool, err error) {
-	r.Call = *c
-	if c.Name == "write" && c.FD == 1 {
-		data, err := c.Data()
-		r.ack = string(data)
-		return r, true, err
-	}
-	if !strings.HasPrefix(c.Path, dir+"/") && c.Path != dir && !strings.HasPrefix(c.To, dir+"/") {
-		return r, false, nil
-	}
-	switch c.Name {
-	case "openat":
-		_, missing := os.Lstat(c.Path)
-		r.create = missing != nil && c.Flags&syscall.O_CREAT != 0
-		return r, r.create || c.Flags&syscall.O_TRUNC != 0, nil
-	case "mkdirat":
-		_, missing := os.Lstat(c.Path)
-		return r, missing != nil, nil
-	case "write", "pwrite64":
-		r.data, err = c.Data()
-		if err == nil && len(r.data) != c.Length {
-			err = fmt.Errorf("%d of %d bytes of a write were read", len(r.data), c.Length)
-		}
-		return r, true, err
-	case "fallocate", "linkat":
-		return r, true, fmt.Errorf("a call that the model of a disk does not know: %s %s", c.Name, c.Path)
-	}
-	return r, true, nil
-}
-
-// play does to the disk what the process did to its files.
-func (d *disk) play(r record) {
-	switch r.Name {
-	case "openat":
-		if r.create {
-			d.create(r.Path, false)
-		} else {
-			d.write(r.Path, 0, nil)
-		}
-	case "mkdirat":
-		d.create(r.Path, true)
-	case "write", "pwrite64":
-		d.write(r.Path, r.Offset, r.data)
-	case "ftruncate":
-		d.write(r.Path, r.Offset, nil)
-	case "fsync", "fdatasync":
-		d.sync(r.Path)
-	case "renameat", "renameat2":
-		d.rename(r.Path, r.To)
-	case "unlinkat":
-		d.remove(r.Path)
-	}
 }
 
 // An image is a tree after a power failure.
@@ -128,7 +48,7 @@ func TestPowerLoss(t *testing.T) {
 	log := recordSteps(t, w)
 	moments := 0
 	for _, r := range log {
-		if r.ack != "" || r.Name == "fsync" || r.Name == "fdatasync" {
+		if r.Said != "" || r.Flushes() {
 			moments++
 		}
 	}
@@ -142,22 +62,22 @@ func TestPowerLoss(t *testing.T) {
 		checks.Go(func() { h.checkImages(t, made) })
 	}
 	total, acked := 0, 0
-	d := newDisk(w.dir)
+	d := trap.NewDisk(w.dir)
 	for _, r := range log {
-		if r.ack == "" {
-			if r.Name != "fsync" && r.Name != "fdatasync" {
-				d.play(r)
+		if r.Said == "" {
+			if !r.Flushes() {
+				d.Play(r)
 				continue
 			}
-		} else if _, err := fmt.Sscanf(r.ack, "step %d", &acked); err != nil {
-			t.Errorf("the writer said %q", r.ack)
+		} else if _, err := fmt.Sscanf(r.Said, "step %d", &acked); err != nil {
+			t.Errorf("the writer said %q", r.Said)
 		}
 		for range each {
 			total++
-			made <- image{d.crash(w.dir), acked, total}
+			made <- image{d.Crash(), acked, total}
 		}
-		if r.ack == "" {
-			d.play(r)
+		if r.Said == "" {
+			d.Play(r)
 		}
 	}
 	close(made)

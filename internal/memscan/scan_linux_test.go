@@ -1,7 +1,6 @@
 package memscan_test
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
@@ -95,40 +94,12 @@ func child(name string) error {
 // scanChild starts a child, gives it a value, searches it for the needle and ends it.
 func scanChild(t *testing.T, name string, value, needle []byte) memscan.Report {
 	t.Helper()
-	wait, end, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer end.Close()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = []string{childEnv + "=" + name, "GORACE=atexit_sleep_ms=0"}
-	cmd.Stderr, cmd.ExtraFiles = os.Stderr, []*os.File{wait}
-	stdin, err := cmd.StdinPipe()
+	cmd.Stderr = os.Stderr
+	report, err := memscan.ScanChild(cmd, value, needle)
 	if err != nil {
 		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	wait.Close()
-	if _, err := stdin.Write(value); err != nil {
-		t.Fatal(err)
-	}
-	stdin.Close()
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "ready\n" {
-		t.Fatalf("%s: %q, %v", name, line, err)
-	}
-	report, err := memscan.Scan(cmd.Process.Pid, needle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	end.Close()
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
 	}
 	return report
 }

@@ -123,8 +123,8 @@ func (j job) pattern(list []proof) string {
 	return "^(" + strings.Join(names, "|") + ")$"
 }
 
-// run returns the log of each test. Trouble is what kept go test from running at all.
-func (j job) run(ctx context.Context, list []proof) (logs map[string]*log, trouble string) {
+// run returns the log of each test. The second is what kept go test from running at all.
+func (j job) run(ctx context.Context, list []proof) (logs map[string]*log, why string) {
 	args := append([]string{"test", "-json", "-count=1", "-timeout=" + j.limit.String(), "-run", j.pattern(list), "./" + j.pkg}, j.args...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Env = append(os.Environ(), j.env...)
@@ -142,7 +142,7 @@ func (j job) run(ctx context.Context, list []proof) (logs map[string]*log, troub
 	logs, other := collect(out)
 	err = cmd.Wait()
 	if err != nil && len(logs) == 0 {
-		return logs, lastLine(said.String() + other + err.Error())
+		return logs, trouble(said.String() + other + err.Error())
 	}
 	return logs, ""
 }
@@ -191,8 +191,12 @@ func (l *log) add(e event) {
 	}
 }
 
-func lastLine(text string) string {
+// trouble is why no test ran: the compiler's first complaint, or the last that was said.
+func trouble(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if at := slices.IndexFunc(lines, func(line string) bool { return strings.Contains(line, ".go:") }); at >= 0 {
+		return strings.TrimSpace(lines[at])
+	}
 	return lines[len(lines)-1]
 }
 

@@ -65,6 +65,17 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestTrouble(t *testing.T) {
+	for text, want := range map[string]string{
+		"# p [p.test]\np/a_test.go:3:7: undefined: x\np/a_test.go:4:1: more\nexit status 1": "p/a_test.go:3:7: undefined: x",
+		"go: no such tool\nexit status 2": "exit status 2",
+	} {
+		if got := trouble(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestTable: every proof has a name of its own and says what it is, and its tests are there.
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
@@ -89,7 +100,11 @@ func TestTable(t *testing.T) {
 		}
 		for _, test := range p.tests {
 			top, _, _ := strings.Cut(test, "/")
-			if !strings.Contains(sources[p.pkg], "func "+top+"(t *testing.T)") {
+			kind := "(t *testing.T)"
+			if strings.HasPrefix(top, "Fuzz") {
+				kind = "(f *testing.F)" // its seeds are run
+			}
+			if !strings.Contains(sources[p.pkg], "func "+top+kind) {
 				t.Errorf("%s: there is no %s in %s", p.name, top, p.pkg)
 			}
 		}

@@ -52,7 +52,7 @@ func durability() []proof {
 			pkg: "internal/faults", tests: []string{"TestPowerLoss"}, full: []string{"-images", "10000"}, quick: []string{"-images", "600"}, weight: 8,
 		},
 		{
-			name: "power-engine", group: group, what: "the same for the engine alone, with scrubbing; needs strace",
+			name: "power-engine", group: group, what: "the same for the engine alone, with scrubbing",
 			pkg: "store", tests: []string{"TestPowerLoss"}, env: []string{"STORE_TEST_IMAGES=24"}, weight: 5,
 		},
 		{
@@ -73,7 +73,7 @@ func durability() []proof {
 		},
 		{
 			name: "kill-revoke", group: group, what: "kill -9 while a revoke reseals a project: the old epoch or the new one",
-			pkg: "internal/vault", tests: []string{"TestKilledWhileRevoking", "TestARevokeThatBreaks", "TestDuplicateIsAllOrNothing"}, each: "test", weight: 1,
+			pkg: "internal/vault", tests: []string{"TestKilledWhileRevoking", "TestARevokeThatBreaks", "TestRevokingOnAFullDisk", "TestCancelledRevoke", "TestDuplicateIsAllOrNothing"}, each: "test", weight: 1,
 		},
 		{
 			name: "io-errors", group: group, what: "each system call that changes or flushes a file fails: an I/O error once, from there on, or no space from there on",
@@ -108,6 +108,10 @@ func durability() []proof {
 		{
 			name: "engines-at-once", group: group, what: "writers, readers, compactions and scrubs in several processes",
 			pkg: "store", tests: []string{"TestProcesses", "TestHolder", "TestWaits"}, each: "test",
+		},
+		{
+			name: "model-members", group: group, what: "members and owners at random against a model, in one process",
+			pkg: "internal/vault", tests: []string{"TestMembersAgainstAModel", "TestManyViewsAtOnce"}, each: "test", weight: 2,
 		},
 		{
 			name: "model", group: group, what: "random operations against a model, in one process",
@@ -159,6 +163,7 @@ func damage() []proof {
 			tests: []string{
 				"TestGrantsHoldTheKeysOfTheTable", "TestReadersChangeNothingUnnoticed", "TestForgedRosters", "TestOpenVaultsKnowTheirOwner", "TestOldGrants",
 				"TestSwappedGrants", "TestManagersDoNotNameProjects", "TestGrantsThatCannotBe", "TestTamperedMembers",
+				"TestForgedVersions", "TestForgedCounter", "TestRecordsUnderAnotherName", "TestRaisedGrantLeavesNothing", "TestRevokingReachesOpenVaults",
 			},
 			each: "attack", weight: 1,
 		},
@@ -173,12 +178,16 @@ func damage() []proof {
 		{
 			name: "slots", group: group, what: "planted and swapped slots, strange stanzas, costs and keys",
 			pkg:   "keyring",
-			tests: []string{"TestPlantedPublicKey", "TestStrangeStanzas", "TestShortFileKey", "TestSwappedPublicHalf", "TestBadIdentities", "TestBadRecipients", "TestCostBounds", "TestHugeRecord", "TestForeignFields"},
+			tests: []string{"TestPlantedPublicKey", "TestStrangeStanzas", "TestShortFileKey", "TestSwappedPublicHalf", "TestBadIdentities", "TestBadRecipients", "TestCostBounds", "TestHugeRecord", "TestForeignFields", "FuzzParseIdentities", "FuzzParseRecipient", "FuzzParseSlot"},
 			each:  "attack",
 		},
 		{
 			name: "residue", group: group, what: "old ciphertext after edit, delete and rotate; names and values in the clear",
 			pkg: "internal/e2e", tests: []string{"TestNothingInClear", "TestNoResidue"}, each: "search",
+		},
+		{
+			name: "residue-engine", group: group, what: "the same for the engine: pages that were freed, leftovers of interrupted changes",
+			pkg: "store", tests: []string{"TestScrub", "TestScrubLarge", "TestWithoutResidue", "TestSweep", "TestSweepLocked"}, each: "search",
 		},
 		{
 			name: "age-vectors", group: group, what: "the public test vectors for age (C2SP/CCTV)",
@@ -223,9 +232,25 @@ func attacks() []proof {
 			pkg: "resolver", tests: []string{"TestVectors", "TestManyValues", "TestSizes", "TestLimits", "TestChanged", "TestNothingWritten", "TestErrorNamesNoValue"}, each: "template", weight: 1,
 		},
 		{
+			name: "corpus", group: group, what: "the same for the program: templates, values for headers and places for outputs, each with its reason (testdata of internal/faults)",
+			pkg: "internal/faults", tests: []string{"TestHostileTemplates", "TestHostileHeaders", "TestHostilePaths"},
+		},
+		{
+			name: "filters", group: group, what: "values with quotes and line ends through json, sh, url, xml and base64, read back by real parsers",
+			pkg: "resolver", tests: []string{"FuzzJSON", "FuzzShell", "FuzzURL", "FuzzXML", "FuzzBase64", "TestShellWords"}, each: "text", weight: 1,
+		},
+		{
+			name: "shown", group: group, what: "values in what the program prints, its errors and all files of the home: plain, base64, hex, for URLs and JSON",
+			pkg: "internal/faults", tests: []string{"TestNoCommandShowsAValue"},
+		},
+		{
+			name: "hints", group: group, what: "hints of short, long, odd and structured values: never enough to guess them",
+			pkg: "internal/vault", tests: []string{"TestHint"}, each: "test",
+		},
+		{
 			name: "headers", group: group, what: "line ends in headers, redirects to other hosts, answers that never end or lie, wrong certificates",
 			pkg:   "internal/apitool",
-			tests: []string{"TestArguments", "TestValues", "TestAllowed", "TestRedirects", "TestRedirectLoop", "TestBroken", "TestSlow", "TestTLS", "TestNowhere", "TestPublic", "TestProblems"},
+			tests: []string{"TestArguments", "TestValues", "TestAllowed", "TestRedirects", "TestRedirectLoop", "TestBroken", "TestSlow", "TestTLS", "TestNowhere", "TestPublic", "TestProblems", "TestEcho", "TestRedirectNamesNoScheme", "FuzzForm", "FuzzJSONBody", "FuzzParse"},
 			each:  "attack", weight: 1,
 		},
 		{
@@ -239,12 +264,20 @@ func attacks() []proof {
 			pkg: "internal/faults", tests: []string{"TestHostileImports"},
 		},
 		{
+			name: "imports-parsers", group: group, what: "the same for the parsers alone, with what fuzzing found",
+			pkg: "internal/importer", tests: []string{"FuzzEnv", "FuzzJSON", "FuzzYAML", "TestRefuses", "TestTooManyEntries", "TestValueIsNeverPrinted"}, each: "file",
+		},
+		{
 			name: "archives", group: group, what: "backups that are cut, of another vault, links, pipes or no vaults, restored",
 			pkg: "internal/faults", tests: []string{"TestHostileBackups"},
 		},
 		{
 			name: "sockets", group: group, what: "the unlock agent: other users, planted sockets, strangers' frames, stalls, floods, replaced files",
-			pkg: "internal/agent", tests: []string{"TestOtherUserConnects", "TestPlantedSocket", "TestRefusesPlaces", "TestReplaced", "TestOtherFile", "TestStalls", "TestFull", "TestNotUTF8", "TestLeavesNothing", "TestEnds"}, each: "attack", weight: 1,
+			pkg: "internal/agent", tests: []string{"TestOtherUserConnects", "TestPlantedSocket", "TestRefusesPlaces", "TestReplaced", "TestOtherFile", "TestStalls", "TestFull", "TestNotUTF8", "TestLeavesNothing", "TestEnds", "TestManyClients", "TestLyingServer", "FuzzConnection"}, each: "attack", weight: 1,
+		},
+		{
+			name: "sockets-users", group: group, what: "the agent of one user and the commands of another; an agent that is stopped; needs root",
+			pkg: "internal/e2e", tests: []string{"TestAgentOfAnotherUser", "TestStoppedAgent"}, each: "attack",
 		},
 		{
 			name: "ssh", group: group, what: "the server for SSH: strangers, keys offered but not owned, certificates, forwarding, file transfer, crowds, slow logins, hostile terminals",
@@ -255,6 +288,10 @@ func attacks() []proof {
 				"TestSessionsOfOneConnectionAreBounded", "TestNothingIsLeftBehind", "TestRefusesWithoutAWayIn", "TestHostKeyFile",
 			},
 			each: "attack", weight: 2,
+		},
+		{
+			name: "ssh-crowd", group: group, what: "OpenSSH clients that are killed in the middle leave nothing in the server; a log that takes no more",
+			pkg: "internal/e2e", tests: []string{"TestServerAfterACrowd", "TestServerWithoutRoom"}, each: "test", weight: 1,
 		},
 		{
 			name: "ssh-commands", group: group, what: "commands over SSH: shells, paths on the server, flags that reach the host, odd texts, revoked members, twenty interfaces at once",
@@ -288,7 +325,7 @@ func limits() []proof {
 		},
 		{
 			name: "guarded-memory", group: group, what: "limits of locked memory, too many regions, core dumps, debuggers",
-			pkg: "keyring/secret", tests: []string{"TestSmallLockLimits", "TestLockedMemoryReturnsToBaseline", "TestNotDumpable", "TestRestoreLimits", "TestTooManyRegionsIsAnError", "TestBudget", "TestGuardPages"}, each: "limit",
+			pkg: "keyring/secret", tests: []string{"TestSmallLockLimits", "TestLockedMemoryReturnsToBaseline", "TestNotDumpable", "TestRestoreLimits", "TestTooManyRegionsIsAnError", "TestBudget", "TestGuardPages", "TestNothingPrintsTheValue", "TestNothingEncodesTheValue"}, each: "limit",
 		},
 		{
 			name: "sizes", group: group, what: "a thousand sizes of the terminal, down to 1x1",
@@ -309,15 +346,35 @@ func memory() []proof {
 			pkg: "tui", tests: []string{"TestNothingStaysInMemory", "TestInterfaceLeavesNothing", "TestInterfaceCancelledAndSuspended", "TestLinesStayInMemoryNoLonger", "TestLongValueStaysInMemoryNoLonger", "TestTypedAhead", "TestCancelled", "TestStream", "TestSuspended", "TestEnds", "TestFaults"}, each: "search", weight: 3,
 		},
 		{
+			name: "memory-ways", group: group, what: "create, edit, resolve, call, run, lock and rotate, each with its value or the vault's passphrase typed, pasted, piped and from a file: no value outside of guarded memory",
+			pkg: "internal/e2e", tests: []string{"TestMemoryByWay"}, each: "search", weight: 3,
+		},
+		{
+			name: "memory-keys", group: group, what: "the same for passphrase, identity and root key in a build with the runtime's secret mode: none outside of guarded memory, and none at all after lock",
+			pkg: "internal/e2e", tests: []string{"TestSecretMode"}, each: "search", weight: 3, long: true,
+		},
+		{
+			name: "memory-ssh", group: group, what: "the server for SSH after sessions: piped, typed, pasted, resolved, from a program elsewhere",
+			pkg: "internal/e2e", tests: []string{"TestMemoryOfServer"}, each: "test", weight: 2,
+		},
+		{
+			name: "memory-unlock", group: group, what: "the unlock agent and its clients, while they work and afterwards",
+			pkg: "internal/e2e", tests: []string{"TestMemoryOfAgent", "TestMemoryOfClientAfterCreate", "TestMemoryOfRedact"}, each: "search",
+		},
+		{
+			name: "memory-scan", group: group, what: "that the search finds what is there: in 12 encodings, in pieces, over joins",
+			pkg: "internal/memscan", tests: []string{"TestFindsWhatIsThere", "TestGuardedMemory"}, each: "search",
+		},
+		{
 			name: "memory-ends", group: group, what: "the built program on a pseudo-terminal: each end of it",
-			pkg: "internal/e2e", tests: []string{"TestTUIEnds", "TestTUITerminalGone", "TestTUISuspend", "TestTUIMemory"}, each: "ending", weight: 1,
+			pkg: "internal/e2e", tests: []string{"TestTUIEnds", "TestTUITerminalGone", "TestTUISuspend", "TestTUIWithoutJobControl", "TestTUIMemory"}, each: "ending", weight: 1,
 		},
 		{
 			name: "memory-prompts", group: group, what: "questions, answered and cut off",
 			pkg: "internal/prompt", tests: []string{"TestLeavesNothingInMemory"}, each: "search",
 		},
 		{
-			name: "memory-calls", group: group, what: "requests: what the libraries copy is gone after closing and one collection",
+			name: "memory-calls", group: group, what: "requests: the copies that Go's HTTP client makes stay few, and are garbage until the memory is used again: a collection does not wipe them",
 			pkg: "internal/apitool", tests: []string{"TestMemory"}, each: "search",
 		},
 		{

@@ -3,6 +3,7 @@
 // what a disk may do to a program. It works on Linux without any privilege, with a
 // filter of the kernel's (seccomp, user notification), which needs no other program.
 //
-// It promises that a call waits until the test has decided; it does not know what
-// the calls mean.
+// It promises that a call waits until the test has decided. Watch writes down what a
+// process does to its files, and a Disk makes of that what a power failure may leave;
+// what is in the files it does not know.
 package trap

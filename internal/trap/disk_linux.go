@@ -1,4 +1,4 @@
-package faults_test
+package trap
 
 import (
 	"bytes"
@@ -8,11 +8,12 @@ import (
 	"slices"
 )
 
-// A disk is what a power failure leaves of a directory tree, in the least that
+// A Disk is what a power failure leaves of a directory tree, in the least that
 // POSIX promises: what a file was given before it was flushed may be there or not,
 // in any order and torn; an entry of a directory is there for certain only once the
 // directory was flushed; entries that were not come in their order.
-type disk struct {
+type Disk struct {
+	root    string
 	names   map[string]*inode // as the process sees them
 	flushed map[string]*inode
 	pending []entry
@@ -50,27 +51,52 @@ type entry struct {
 	do  func(names map[string]*inode)
 }
 
-func newDisk(root string) *disk {
-	d := &disk{names: map[string]*inode{root: {dir: true}}, random: rand.New(rand.NewPCG(3, 4))}
+// NewDisk is a disk with one empty directory. Its failures are the same every time.
+func NewDisk(root string) *Disk {
+	d := &Disk{root: root, names: map[string]*inode{root: {dir: true}}, random: rand.New(rand.NewPCG(3, 4))}
 	d.flushed = maps.Clone(d.names)
 	return d
 }
 
-func (d *disk) change(path string, fn func(names map[string]*inode)) {
+// Play does to the disk what the process did to its files.
+func (d *Disk) Play(r Record) {
+	switch r.Name {
+	case "openat":
+		if r.create {
+			d.create(r.Path, false)
+		} else {
+			d.write(r.Path, 0, nil)
+		}
+	case "mkdirat":
+		d.create(r.Path, true)
+	case "write", "pwrite64":
+		d.write(r.Path, r.Offset, r.data)
+	case "ftruncate":
+		d.write(r.Path, r.Offset, nil)
+	case "fsync", "fdatasync":
+		d.sync(r.Path)
+	case "renameat", "renameat2":
+		d.rename(r.Path, r.To)
+	case "unlinkat":
+		d.remove(r.Path)
+	}
+}
+
+func (d *Disk) change(path string, fn func(names map[string]*inode)) {
 	fn(d.names)
 	d.pending = append(d.pending, entry{filepath.Dir(path), fn})
 }
 
-func (d *disk) create(path string, dir bool) {
+func (d *Disk) create(path string, dir bool) {
 	f := &inode{dir: dir}
 	d.change(path, func(names map[string]*inode) { names[path] = f })
 }
 
-func (d *disk) remove(path string) {
+func (d *Disk) remove(path string) {
 	d.change(path, func(names map[string]*inode) { delete(names, path) })
 }
 
-func (d *disk) rename(from, to string) {
+func (d *Disk) rename(from, to string) {
 	d.change(to, func(names map[string]*inode) {
 		names[to] = names[from]
 		delete(names, from)
@@ -78,7 +104,7 @@ func (d *disk) rename(from, to string) {
 }
 
 // write adds to a file, at the end when at is less than 0.
-func (d *disk) write(path string, at int64, data []byte) {
+func (d *Disk) write(path string, at int64, data []byte) {
 	f := d.names[path]
 	if f == nil {
 		return // it has no name any more
@@ -93,7 +119,7 @@ func (d *disk) write(path string, at int64, data []byte) {
 	f.size = max(f.size, at+int64(len(data)))
 }
 
-func (d *disk) sync(path string) {
+func (d *Disk) sync(path string) {
 	f := d.names[path]
 	switch {
 	case f == nil:
@@ -113,18 +139,19 @@ func (d *disk) sync(path string) {
 	}
 }
 
-// crash returns what is left when the power goes now.
-func (d *disk) crash(root string) files {
+// Crash returns the files that are left when the power goes now, by their paths
+// below the root. Each call is another way for it to go.
+func (d *Disk) Crash() map[string][]byte {
 	names := maps.Clone(d.flushed)
 	for _, e := range d.pending[:d.random.IntN(len(d.pending)+1)] {
 		e.do(names)
 	}
-	left := files{}
+	left := map[string][]byte{}
 	for path, f := range names {
-		if f == nil || f.dir || !reachable(names, root, path) {
+		if f == nil || f.dir || !reachable(names, d.root, path) {
 			continue
 		}
-		name, err := filepath.Rel(root, path)
+		name, err := filepath.Rel(d.root, path)
 		if err != nil {
 			continue
 		}
@@ -145,7 +172,7 @@ func reachable(names map[string]*inode, root, path string) bool {
 
 // torn returns what is left of a file: some of what was not flushed in any order,
 // or the beginning of it, or all of it torn into sectors.
-func (d *disk) torn(f *inode) []byte {
+func (d *Disk) torn(f *inode) []byte {
 	b := bytes.Clone(f.flushed)
 	pending := f.pending
 	switch d.random.IntN(3) {

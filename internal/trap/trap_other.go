@@ -1,0 +1,6 @@
+//go:build !linux
+
+package trap
+
+// Child does nothing where there is no Run.
+func Child() {}
