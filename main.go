@@ -1,6 +1,6 @@
 // Command tacenda keeps secrets in a vault and puts them where templates name
 // them. Everything it does is in internal/cli; this file is the only one that
-// ends the process.
+// calls os.Exit.
 package main
 
 import (

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Limits of one placeholder. A name's is the vault's own. The contract sets none for the number of filters and of
-// backslashes; these do, so that a window of fixed size is enough to recognise a placeholder. What exceeds them passes
-// through and is reported as a near miss.
+// Limits of one placeholder. A name's is the vault's own. The numbers of filters and of backslashes have one so that a
+// window of fixed size is enough to recognise a placeholder. What exceeds them passes through and is reported as a near
+// miss.
 const (
 	maxName        = 255
 	maxFilters     = 8

@@ -73,6 +73,10 @@ func answerAPI(w http.ResponseWriter, req *http.Request, text string) {
 		waitForEnd(req.Context())
 	case path == "/escape":
 		_, _ = io.WriteString(w, "red \x1b[31mtext\x1b]52;c;aGk=\x07\u202e end\r\nnext")
+	case path == "/hidden":
+		parted := auth[:14] + "\u00ad" + auth[14:]
+		w.Header().Set("X-Auth", parted)
+		_, _ = io.WriteString(w, "it is "+parted[:20]+"\x1b"+parted[20:]+"\n")
 	case path == "/login" && auth == "Bearer good-0123456789":
 		_, _ = io.WriteString(w, "welcome")
 	case path == "/login":

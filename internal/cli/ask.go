@@ -68,6 +68,9 @@ func (a *app) promptValue(ctx context.Context, name string) (*secret.Bytes, erro
 // promptNewValue asks for another value of a secret; nil when the answer is
 // empty.
 func (a *app) promptNewValue(ctx context.Context, name, hint string) (*secret.Bytes, error) {
+	if !a.utf8Terminal() {
+		hint = asciiGlyphs(hint)
+	}
 	value, err := prompt.SecretTwice(ctx, fmt.Sprintf("New value of %s, now %s, empty keeps it", name, hint), vault.MaxValue)
 	if err != nil {
 		return nil, explainPrompt(err, "--value-file FILE")

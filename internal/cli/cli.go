@@ -128,6 +128,9 @@ func run(sys System, s seams) exitCode {
 	ctx, signals := watchSignals(context.Background())
 	if err := spareDescriptors(); err != nil {
 		a := &app{sys: sys, out: &stream{file: sys.Stdout}, err: &stream{file: sys.Stderr}}
+		if named, _, _ := newRoot(a, sys.Args).Find(sys.Args); named.Name() == "run" {
+			err = runFailure(err) // its other codes are the command's
+		}
 		return a.report(err)
 	}
 	a := &app{sys: sys, seams: s, out: newStream(sys.Stdout), err: newStream(sys.Stderr)}

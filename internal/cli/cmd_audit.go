@@ -108,7 +108,7 @@ func (a *app) audit(ctx context.Context, f auditFlags) error {
 	if err != nil {
 		return err
 	}
-	used, err := log.events(v, project)
+	used, err := log.events(v, project, since)
 	if err != nil {
 		return err
 	}

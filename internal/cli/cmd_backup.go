@@ -40,6 +40,9 @@ func (a *app) backup(ctx context.Context, path string, overwrite bool) error {
 	if _, err := os.Lstat(path); err == nil && !overwrite {
 		return hinted(failf(exitExists, "backup: %s already exists", path), "choose another name, or add --overwrite")
 	}
+	if err := a.refuseOverKeys(path); err != nil {
+		return err
+	}
 	v, err := a.openOwner(ctx, forReading)
 	if err != nil {
 		return err
@@ -55,7 +58,7 @@ func (a *app) backup(ctx context.Context, path string, overwrite bool) error {
 		return fmt.Errorf("writing the backup %s: %w", path, err)
 	}
 	if err := f.Commit(); err != nil {
-		return fmt.Errorf("writing the backup %s: %w", path, err)
+		return err
 	}
 	a.note(fmt.Sprintf("wrote %s, %d bytes", path, n))
 	return nil
@@ -141,6 +144,10 @@ func (a *app) restore(ctx context.Context, path string, yes bool) error {
 			return errors.New("nothing was changed")
 		}
 	}
+	back, err := holders(ctx, backup)
+	if err != nil {
+		return err
+	}
 	p := a.progress("restoring")
 	defer p.end()
 	fill := func(tx store.Tx) error { return backup.RestoreInto(ctx, tx, a.stateDir(), p.step) }
@@ -153,14 +160,42 @@ func (a *app) restore(ctx context.Context, path string, yes bool) error {
 		return err
 	}
 	defer engine.Close()
-	if err := backup.Restored(a.stateDir()); err != nil {
-		return err
+	if err := backup.Restored(a.stateDir()); err != nil { // the vault is there all the same
+		a.note(fmt.Sprintf("%v, and this machine may want --accept-rollback once", err))
 	}
 	a.rememberPlace(at, backup.ID()) // whatever was there before
 	p.end()
 	a.note(fmt.Sprintf("restored %s from %s, under new keys", at.path, path))
+	a.note("it opens with what opened the backup: " + back + "; remove again who was removed since then")
 	a.note("a copy of the vault at another place is refused on this machine from now on, unless --accept-rollback is given")
 	return nil
+}
+
+// holders are who can open a vault, in words.
+func holders(ctx context.Context, v *vault.Vault) (string, error) {
+	slots, err := v.Slots(ctx)
+	if err != nil {
+		return "", err
+	}
+	members, err := v.Members(ctx)
+	if err != nil {
+		return "", err
+	}
+	var keys, names []string
+	for _, s := range slots {
+		keys = append(keys, s.Label)
+	}
+	for _, m := range members {
+		names = append(names, m.Name)
+	}
+	text := "the key " + someNames(keys)
+	if len(keys) > 1 {
+		text = "the keys " + someNames(keys)
+	}
+	if len(names) > 0 {
+		text += ", of the members " + someNames(names)
+	}
+	return text, nil
 }
 
 func sameFile(a, b string) bool {

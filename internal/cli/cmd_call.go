@@ -112,7 +112,11 @@ func (a *app) readData(ctx context.Context, path string) ([]byte, error) {
 func (a *app) printAnswer(answer *apitool.Answer, include bool) error {
 	var out io.Writer = a.out
 	if a.out.terminal() {
-		screen := &liveWriter{to: a.out}
+		// Masked once more: a value may stand there whole only now that what a server
+		// put between its characters is taken out.
+		masked := maskedAgain(answer, a.out)
+		defer func() { _ = masked.Close() }() // the stream remembers
+		screen := &liveWriter{to: masked}
 		defer screen.flush()
 		out = screen
 	}
@@ -165,10 +169,7 @@ func (k *toolCall) dryRun(ctx context.Context) error {
 	if k.data != nil {
 		text += fmt.Sprintf("\n(%d bytes of --data)\n", len(k.data))
 	}
-	if k.a.out.terminal() && !k.a.utf8Terminal() {
-		text = strings.NewReplacer("⟦", "[", "⟧", "]", "•", "*").Replace(text)
-	}
-	if err := k.a.printText(text); err != nil {
+	if err := k.a.printText(k.a.glyphs(k.a.out, text)); err != nil {
 		return err
 	}
 	if err := k.missing(t, secrets); err != nil {

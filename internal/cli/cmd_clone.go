@@ -43,6 +43,11 @@ func (a *app) clone(ctx context.Context, names []string, to string, overwrite bo
 	if err := checkSecretNames(names); err != nil {
 		return err
 	}
+	if from, err := a.projectName(); err != nil {
+		return err
+	} else if from == to {
+		return usagef("--to: project %s is where the secrets are", to)
+	}
 	project, v, err := a.openProject(ctx, forChange)
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ is taken.`,
 		Example: `  tacenda create API_KEY -d "billing service" --expires 90d
   pass show api | tacenda create API_KEY --value-file -
   tacenda create DB_PASSWORD --generate=40`,
-		Args: exactly(1, "one NAME (the value comes from --value-file, --generate or a prompt)"),
+		Args: oneName,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.create(c, args[0], &meta, &value)
 		},

@@ -30,7 +30,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use: "doctor",
 		Long: `Look at this machine for what weakens the vault: memory that cannot be locked, core
 dumps, swap, modes and owners of files and directories, network file systems, the
-clock, programs that may trace others. Each finding says how to mend it.
+clock, programs that may trace others, files that a killed tacenda left. Each
+finding says how to mend it.
 
 It only looks: nothing is changed, and the vault is not opened.
 
@@ -44,15 +45,20 @@ Exit codes: 0 all is well; 11 something was found.`,
 }
 
 func (a *app) doctor() error {
-	at, err := a.vaultPlace()
+	at, err := a.vaultWhere()
 	if err != nil {
 		return err
 	}
 	m := doctor.Machine{
 		State: a.stateDir(), Locked: a.guard.Locked, Now: time.Now(), Built: buildTime(), Terminal: a.out.terminal(), Getenv: a.sys.Getenv,
 	}
-	if m.Vault, err = filepath.Abs(at.path); err != nil {
-		return fmt.Errorf("finding the vault: %w", err)
+	if at.remote == nil { // else the file is another machine's to look at
+		if m.Vault, err = filepath.Abs(at.path); err != nil {
+			return fmt.Errorf("finding the vault: %w", err)
+		}
+	}
+	if m.Work, err = os.Getwd(); err != nil {
+		m.Work = "" // it was removed; then there is nothing in it
 	}
 	if m.Program, err = os.Executable(); err != nil {
 		m.Program = "" // some systems do not say; then it is not examined

@@ -32,7 +32,7 @@ Exit codes: 2 malformed option, or no option and no terminal; 5 no such secret;
   tacenda edit API_KEY --value-file new.txt --verify whoami
   tacenda edit API_KEY -d "billing, read only" --expires none
   tacenda edit TLS_KEY --value-file key.pem`,
-		Args: exactly(1, "one NAME (the value comes from --value-file, --generate or a prompt)"),
+		Args: oneName,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.edit(c, args[0], &meta, &value, verify)
 		},

@@ -160,13 +160,7 @@ func recipientLabel(text string) string {
 }
 
 func (a *app) keyAddPassphrase(ctx context.Context, label, file string) error {
-	if file == "" && !a.hasTerminal() {
-		return hinted(usagef("key add passphrase: there is no terminal to ask"), "use --new-passphrase-file FILE")
-	}
-	if err := a.claimStdin("--new-passphrase-file", file); err != nil {
-		return err
-	}
-	v, err := a.openOwner(ctx, forChange)
+	v, err := a.openForPassphrase(ctx, "key add passphrase", file)
 	if err != nil {
 		return err
 	}
@@ -184,6 +178,18 @@ func (a *app) keyAddPassphrase(ctx context.Context, label, file string) error {
 	}
 	a.note("added a key: passphrase")
 	return nil
+}
+
+// openForPassphrase opens the vault for a command that gives it a new passphrase,
+// once it is certain that there will be one.
+func (a *app) openForPassphrase(ctx context.Context, command, file string) (*vault.Vault, error) {
+	if file == "" && !a.hasTerminal() {
+		return nil, hinted(usagef("%s: there is no terminal to ask", command), "use --new-passphrase-file FILE")
+	}
+	if err := a.claimStdin("--new-passphrase-file", file); err != nil {
+		return nil, err
+	}
+	return a.openOwner(ctx, forChange)
 }
 
 // replacement is a new passphrase, from a file or from the terminal.
@@ -330,13 +336,7 @@ key.`,
 }
 
 func (a *app) keyPasswd(ctx context.Context, id, file string) error {
-	if file == "" && !a.hasTerminal() {
-		return hinted(usagef("key passwd: there is no terminal to ask"), "use --new-passphrase-file FILE")
-	}
-	if err := a.claimStdin("--new-passphrase-file", file); err != nil {
-		return err
-	}
-	v, err := a.openOwner(ctx, forChange)
+	v, err := a.openForPassphrase(ctx, "key passwd", file)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (a *app) projectDiff(ctx context.Context, left, right string) error {
 	if a.json {
 		err = writeJSONList(a.out, items)
 	} else {
-		_, err = io.WriteString(a.out, text.String())
+		_, err = io.WriteString(a.out, a.glyphs(a.out, text.String()))
 	}
 	if err == nil && len(differences) > 0 {
 		err = errFindings

@@ -21,7 +21,8 @@ in hex, also where the input comes in pieces. What cannot be the beginning of a
 value is written at once, so that it can follow a log.
 
 Values shorter than 6 bytes are not searched for, and their names are said.
-Anything that was changed in another way is not found.
+Anything that was changed in another way is not found; a text in UTF-16, where
+none is, draws a warning.
 
 Exit codes: 3 the vault did not open; 4 no permission to use secrets; 5 no such
 file or project.`,
@@ -53,7 +54,11 @@ func (a *app) redact(ctx context.Context, path string) error {
 	defer done()
 	a.out.widen(in.file)
 	m := finder.Masker(&stoppingWriter{ctx, a.out})
-	_, err = io.Copy(m, in)
+	_, err = io.Copy(m, &headReader{from: in, look: func(head []byte) {
+		if utf16Mark(head) {
+			a.warn(path + noUTF16)
+		}
+	}})
 	if closed := m.Close(); err == nil {
 		err = closed
 	}
@@ -61,6 +66,33 @@ func (a *app) redact(ctx context.Context, path string) error {
 		return fmt.Errorf("redacting %s: %w", path, plainPathError(err))
 	}
 	return err
+}
+
+// noUTF16 is the warning for a text whose values nobody finds. Shells of Windows
+// write such.
+const noUTF16 = ": this is UTF-16, in which no value is found"
+
+// utf16Mark tells whether a text begins with the mark of UTF-16.
+func utf16Mark(head []byte) bool {
+	return len(head) > 1 && (head[0] == 0xff && head[1] == 0xfe || head[0] == 0xfe && head[1] == 0xff)
+}
+
+// A headReader shows the first two bytes of what it reads to look, once.
+type headReader struct {
+	from io.Reader
+	head []byte
+	look func(head []byte)
+}
+
+func (r *headReader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	const enough = 2
+	if have := len(r.head); have < enough {
+		if r.head = append(r.head, p[:min(n, enough-have)]...); len(r.head) == enough {
+			r.look(r.head)
+		}
+	}
+	return n, err
 }
 
 // openFinder makes a finder of all values of the project, and says which are too

@@ -200,6 +200,9 @@ func (a *app) resolve(c *cobra.Command, files []string, f *resolveFlags) error {
 	if err := refuseOverTemplate(sources, targets); err != nil {
 		return err
 	}
+	if err := a.refuseOverKeys(targets...); err != nil {
+		return err
+	}
 	project, v, err := a.openProject(c.Context(), forReading)
 	if err != nil {
 		return err

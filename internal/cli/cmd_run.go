@@ -318,15 +318,9 @@ func (r *runner) command(args []string, values vault.Values) (*launch.Command, *
 
 // noteSkipped names what is too short to be masked.
 func (r *runner) noteSkipped(names []string) {
-	const most = 10
-	if len(names) == 0 {
-		return
+	if len(names) > 0 {
+		r.a.note(fmt.Sprintf("not masked, as they have fewer than %d bytes: %s", leak.MinValue, someNames(names)))
 	}
-	text := strings.Join(names[:min(len(names), most)], ", ")
-	if len(names) > most {
-		text += fmt.Sprintf(" and %d others", len(names)-most)
-	}
-	r.a.note(fmt.Sprintf("not masked, as they have fewer than %d bytes: %s", leak.MinValue, text))
 }
 
 // fill adds the variables and files. What the file of variables says goes before

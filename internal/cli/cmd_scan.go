@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -40,7 +41,8 @@ below it, without binary files, links, .git and what .gitignore files leave out;
 a file that is named is searched in any case, and - is standard input.
 
 Values shorter than 6 bytes are not searched for, and their names are said.
-Compressed files are searched as they are.
+Compressed files are searched as they are; in UTF-16 no value is found, which is
+said.
 
 Exit codes: 0 nothing found; 4 no permission to use secrets, or to read a file;
 5 no such file; 11 something was found. A file that cannot be read does not end
@@ -89,9 +91,10 @@ type leakScan struct {
 	finder      *leak.Finder
 	binary, all bool
 
-	found      []leakJSON
-	passedOver int     // binary files
-	failures   []error // one for each file that could not be read
+	places     int
+	found      []leakJSON // the places, for JSON
+	passedOver int        // binary files
+	failures   []error    // one for each file that could not be read
 }
 
 // result says what could not be read, and how the scan ends: by what it found,
@@ -99,13 +102,13 @@ type leakScan struct {
 func (s *leakScan) result() error {
 	var last error
 	said := s.failures
-	if n := len(said); n > 0 && len(s.found) == 0 {
+	if n := len(said); n > 0 && s.places == 0 {
 		said, last = said[:n-1], said[n-1]
 	}
 	for _, err := range said {
 		s.a.line(err.Error())
 	}
-	if len(s.found) > 0 {
+	if s.places > 0 {
 		return errFindings
 	}
 	return last
@@ -240,16 +243,22 @@ func (s *leakScan) file(ctx context.Context, path string, binary bool) error {
 	if isStdin(path) {
 		path = "-"
 	}
-	var text strings.Builder
+	if utf16Mark(head[:n]) {
+		s.a.warn(path + noUTF16)
+	}
+	// Places are written as they are found: there may be millions.
+	text := bufio.NewWriter(s.a.out)
 	err = s.finder.Scan(io.MultiReader(bytes.NewReader(head[:n]), in), func(m leak.Match) error {
-		s.found = append(s.found, leakJSON{path, m.Line, m.Column, m.Offset, m.Len, m.Name, m.Encoding})
-		fmt.Fprintf(&text, "%s:%d:%d: %s (%s)\n", plain.String(path), m.Line, m.Column, m.Name, m.Encoding)
-		return nil
-	})
-	if !s.a.json && text.Len() > 0 {
-		if _, err := io.WriteString(s.a.out, text.String()); err != nil {
-			return err
+		s.places++
+		if s.a.json {
+			s.found = append(s.found, leakJSON{path, m.Line, m.Column, m.Offset, m.Len, m.Name, m.Encoding})
+			return nil
 		}
+		_, err := fmt.Fprintf(text, "%s:%d:%d: %s (%s)\n", plain.String(path), m.Line, m.Column, m.Name, m.Encoding)
+		return err
+	})
+	if failed := text.Flush(); failed != nil {
+		return failed
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -83,7 +83,7 @@ func (a *app) printSecret(s vault.Secret, used []vault.Reference) error {
 		if value == "" {
 			value = "-"
 		}
-		fmt.Fprintf(&b, "%-13s %s\n", name, plain.String(value))
+		fmt.Fprintf(&b, "%-13s %s\n", name, a.glyphs(a.out, plain.String(value)))
 	}
 	expires := "never"
 	if !s.Expires.IsZero() {

@@ -62,7 +62,12 @@ func (a *app) status(ctx context.Context, short bool) error {
 		return err
 	}
 	if _, err := os.Stat(at.path); err != nil {
-		return hinted(fmt.Errorf("looking for the vault: %w", plainPathError(err)), "create a vault with: tacenda init")
+		err := fmt.Errorf("looking for the vault: %w", plainPathError(err))
+		if isNotExist(err) {
+			return hinted(err, "create a vault with: tacenda init")
+		}
+		// The code of a vault's file that is refused, which "permission denied" has not.
+		return &failure{code: exitFailure, hint: "tacenda doctor shows what is wrong with the file and how to mend it", err: err}
 	}
 	st, why := a.agentStatus(ctx, at)
 	if err := ctx.Err(); err != nil {

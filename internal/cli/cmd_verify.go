@@ -67,7 +67,11 @@ func (a *app) verify(ctx context.Context, files []string) error {
 		return err
 	}
 	if len(damage) > 0 {
-		return hinted(failf(exitDamaged, "verify: %d records are damaged", len(damage)), "what is not listed can still be read; tacenda restore brings a backup back")
+		what := "1 record is damaged"
+		if len(damage) > 1 {
+			what = fmt.Sprintf("%d records are damaged", len(damage))
+		}
+		return hinted(failf(exitDamaged, "verify: %s", what), "what is not listed can still be read; tacenda restore brings a backup back")
 	}
 	a.note("everything is as it was written")
 	return nil

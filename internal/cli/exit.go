@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"tacenda/internal/agent"
 	"tacenda/internal/apitool"
 	"tacenda/internal/vault"
 	"tacenda/keyring"
@@ -55,6 +56,7 @@ var exits = [...]struct {
 	{store.ErrDamaged, exitDamaged, "tacenda restore FILE brings a backup back"},
 	{vault.ErrDamaged, exitDamaged, "tacenda verify lists what is wrong; tacenda restore brings a backup back"},
 	{keyring.ErrDamagedSlot, exitDamaged, "tacenda verify lists what is wrong; tacenda restore brings a backup back"},
+	{agent.ErrCut, exitFailure, "if it was to change something, look whether it did before you repeat it"},
 	{vault.ErrLocked, exitLocked, ""},
 	{vault.ErrDenied, exitDenied, ""},
 	{apitool.ErrHost, exitDenied, "tacenda edit NAME --allow-host HOST changes where a secret may go"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tacenda/internal/agent"
 	"tacenda/internal/vault"
 	"tacenda/store"
 )
@@ -54,6 +55,7 @@ func TestVerdict(t *testing.T) {
 	}{
 		{"plain", errors.New("x"), exitFailure, ""},
 		{"usage", usagef("x"), exitUsage, ""},
+		{"a server that went away", fmt.Errorf("a: %w", agent.ErrCut), exitFailure, "if it was to change something, look whether it did before you repeat it"},
 		{"table", fmt.Errorf("a: %w", vault.ErrNotFound), exitNotFound, ""},
 		{"table with hint", fmt.Errorf("a: %w", store.ErrNotFound), exitNotFound, "create a vault with: tacenda init"},
 		{"hint over table", hinted(fmt.Errorf("a: %w", store.ErrNotFound), "h"), exitNotFound, "h"},

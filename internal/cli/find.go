@@ -45,7 +45,7 @@ func (a *app) xdg(variable, fallback string) (string, error) {
 }
 
 // stateDir is where this machine remembers what it saw of each vault; "" when
-// there is no place for it, which vault tells the user.
+// there is no place for it, which rememberPlace tells the user.
 func (a *app) stateDir() string {
 	dir, err := a.xdg("XDG_STATE_HOME", ".local/state")
 	if err != nil {
@@ -182,6 +182,10 @@ func (a *app) searchUpwards(dir string) (localSettings, error) {
 			// our vault nor keep us from working there.
 			a.warn(fmt.Sprintf("not reading %s: %s", path, refused.why))
 		case !errors.Is(err, fs.ErrNotExist):
+			var system *fs.PathError
+			if errors.As(err, &system) {
+				err = system.Err
+			}
 			return localSettings{}, fmt.Errorf("reading %s: %w", path, err)
 		}
 		parent := filepath.Dir(dir)

@@ -157,7 +157,7 @@ func (a *app) claimStdin(option, path string) error {
 // note tells the user something that -q silences.
 func (a *app) note(text string) {
 	if !a.globals.quiet && !a.inInterface {
-		_, _ = io.WriteString(a.err, plain.String(text)+"\n")
+		a.say(text)
 	}
 }
 
@@ -166,12 +166,15 @@ func (a *app) warn(text string) {
 	if a.inInterface { // it would be written across the picture
 		return
 	}
-	_, _ = io.WriteString(a.err, "warning: "+plain.String(text)+"\n")
+	a.say("warning: " + text)
 }
 
 // line writes one line to standard error that belongs to an error that follows.
-func (a *app) line(text string) {
-	_, _ = io.WriteString(a.err, plain.String(text)+"\n")
+func (a *app) line(text string) { a.say(text) }
+
+// say writes one line to standard error.
+func (a *app) say(text string) {
+	_, _ = io.WriteString(a.err, a.glyphs(a.err, plain.String(text))+"\n")
 }
 
 // jsonFlag adds --json to a command that lists or shows.
@@ -198,7 +201,7 @@ func (a *app) report(err error) exitCode {
 	if hint != "" {
 		line += "hint: " + plain.String(hint) + "\n"
 	}
-	_, _ = io.WriteString(a.err, line)
+	_, _ = io.WriteString(a.err, a.glyphs(a.err, line))
 	if a.json {
 		_ = writeJSON(a.err, struct {
 			Error string   `json:"error"`

@@ -202,6 +202,16 @@ func number(n int, thing string) string {
 	return strconv.Itoa(n) + " " + thing
 }
 
+// someNames names ten at most: a message is one line that somebody reads.
+func someNames(names []string) string {
+	const most = 10
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if len(names) > most {
+		text += fmt.Sprintf(" and %d others", len(names)-most)
+	}
+	return text
+}
+
 func counted(ok func(int) bool, want string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if ok(len(args)) {

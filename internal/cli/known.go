@@ -77,7 +77,11 @@ func (a *app) settle(at place, id vault.ID) error {
 
 func (a *app) rememberPlace(at place, id vault.ID) {
 	state := a.stateDir()
-	if state == "" || strings.ContainsAny(at.key(), "\n\r") {
+	if state == "" {
+		a.note("cannot remember the vault, so an older copy or another one in its place would not be noticed: neither HOME nor XDG_STATE_HOME is set to an absolute path")
+		return
+	}
+	if strings.ContainsAny(at.key(), "\n\r") {
 		return
 	}
 	lines, err := a.readPlaces()
@@ -91,7 +95,7 @@ func (a *app) rememberPlace(at place, id vault.ID) {
 			b.WriteString(line + "\n")
 		}
 	}
-	err = os.MkdirAll(state, 0o700)
+	err = store.MakeDirs(state)
 	if err == nil {
 		err = a.writeWhole(filepath.Join(state, placesFile), b.String())
 	}

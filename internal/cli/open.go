@@ -92,7 +92,7 @@ func (a *app) openEngine(ctx context.Context, at place, acc access) (store.Engin
 	return engine, nil
 }
 
-// unlock opens a vault with the ways of the contract, in their order. The
+// unlock opens a vault with all ways that findWays found, in their order. The
 // engine becomes the vault's, also when it fails.
 func (a *app) unlock(ctx context.Context, engine store.Engine, path string, opts vault.Options) (*vault.Vault, error) {
 	ways, err := a.findWays(ctx)
@@ -148,7 +148,7 @@ func (o *openers) wipe() {
 	}
 }
 
-// find collects the openers in the order of the contract.
+// find collects the openers in the order that docs/agent.md promises.
 func (o *openers) find(ctx context.Context, a *app) error {
 	ask := func(question string) (*secret.Bytes, error) { return o.ask(ctx, question) }
 	if o.quiet {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -33,10 +35,19 @@ type stream struct {
 func newStream(f *os.File) *stream { return &stream{file: quietly(f)} }
 
 func (s *stream) Write(p []byte) (int, error) {
+	if len(p) == 0 { // a full device refuses even that, and nothing was lost
+		return 0, nil
+	}
 	n, err := s.file.Write(p)
 	if errors.Is(err, syscall.EPIPE) {
 		s.broken = true
-	} else if err != nil {
+		return n, err
+	}
+	var failed *fs.PathError
+	if errors.As(err, &failed) { // "write" is a word of the system, not of the user
+		err = fmt.Errorf("writing %s: %w", failed.Path, failed.Err)
+	}
+	if err != nil {
 		s.failed = err
 	}
 	return n, err
@@ -82,6 +93,22 @@ func (a *app) utf8Terminal() bool {
 		}
 	}
 	return false
+}
+
+// glyphs is text as the terminal behind to can draw it: hints and previews have
+// characters that a terminal without UTF-8 shows as rubbish. Whatever is no
+// terminal gets the text as it is.
+func (a *app) glyphs(to *stream, text string) string {
+	if !a.wantsASCII(to) {
+		return text
+	}
+	return asciiGlyphs(text)
+}
+
+func (a *app) wantsASCII(to *stream) bool { return to.terminal() && !a.utf8Terminal() }
+
+func asciiGlyphs(text string) string {
+	return strings.NewReplacer("⟦", "[", "⟧", "]", "•", "*", "…", "...", "→", "->").Replace(text)
 }
 
 // A plainWriter makes text of several lines safe to draw, line by line.
@@ -134,9 +161,13 @@ func (a *app) draw(t *table) error {
 	for i, h := range t.header {
 		widths[i] = len(h)
 	}
+	ascii := a.wantsASCII(a.out) // once, not for each cell: it asks the system
 	for _, row := range t.rows {
 		for i := range row {
 			row[i] = plain.String(row[i])
+			if ascii {
+				row[i] = asciiGlyphs(row[i])
+			}
 			widths[i] = max(widths[i], displaywidth.String(row[i]))
 		}
 	}
@@ -151,23 +182,27 @@ func (a *app) draw(t *table) error {
 		}
 	}
 	b := &bytes.Buffer{}
-	header := t.header
+	header, cut := t.header, "…"
+	if ascii {
+		cut = asciiGlyphs(cut)
+	}
 	if a.styled() {
 		b.WriteString("\x1b[1m")
-		drawRow(b, header, widths)
+		drawRow(b, header, widths, cut)
 		b.Truncate(b.Len() - 1)
 		b.WriteString("\x1b[0m\n")
 	} else {
-		drawRow(b, header, widths)
+		drawRow(b, header, widths, cut)
 	}
 	for _, row := range t.rows {
-		drawRow(b, row, widths)
+		drawRow(b, row, widths, cut)
 	}
 	_, err := a.out.Write(b.Bytes())
 	return err
 }
 
-func drawRow(b *bytes.Buffer, row []string, widths []int) {
+// drawRow writes a row; cut ends what is longer than its column.
+func drawRow(b *bytes.Buffer, row []string, widths []int, cut string) {
 	blanks := 0
 	for i, cell := range row {
 		if cell != "" {
@@ -176,7 +211,7 @@ func drawRow(b *bytes.Buffer, row []string, widths []int) {
 		}
 		w := displaywidth.String(cell)
 		if w > widths[i] {
-			cell = displaywidth.TruncateString(cell, widths[i], "…")
+			cell = displaywidth.TruncateString(cell, widths[i], cut)
 			w = displaywidth.String(cell)
 		}
 		b.WriteString(cell)

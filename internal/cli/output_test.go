@@ -83,7 +83,7 @@ func TestDrawRow(t *testing.T) {
 		{[]string{"日本語", "c"}, []int{4, 1}, "日…   c\n"},
 	} {
 		var b bytes.Buffer
-		drawRow(&b, tt.row, tt.widths)
+		drawRow(&b, tt.row, tt.widths, "…")
 		if b.String() != tt.want {
 			t.Errorf("%q in %v: %q, want %q", tt.row, tt.widths, b.String(), tt.want)
 		}

@@ -52,7 +52,7 @@ var attemptedCommands = []attempted{
 	{"edit A -p P --expires 90d", "manage", exitDone},
 	{"delete DEL_SET -p P --yes", "manage", exitDone},
 	{"import values.env -p P --overwrite", "manage", exitDone},
-	{"clone A -p P --to home --overwrite", "manage", exitDone}, // "home" is theirs to manage, not to use
+	{"clone B -p P --to home --overwrite", "manage", exitDone}, // "home" is theirs to manage, not to use
 	{"instruction set i -p P -f template", "both", exitDone},
 	{"project create new-SET", "owner", exitDone},
 	{"project rename P new-SET", "owner", exitDone},
@@ -97,6 +97,7 @@ func TestPermissions(t *testing.T) {
 	for _, p := range []string{"own", "other", "revoked", "home"} {
 		line("exits 0 tacenda project create %s", p)
 		line("exits 0 tacenda create A -p %s --generate", p)
+		line("exits 0 tacenda create B -p %s --generate", p)
 		line("exits 0 tacenda instruction set i -p %s -f template", p)
 		line("exits 0 tacenda tool set t -p %s -f tool.yaml", p)
 		line("exits 0 tacenda grant them secrets:use -p %s", p)
@@ -125,10 +126,14 @@ func TestPermissions(t *testing.T) {
 			}
 		}
 	}
+	// Hosts are set by those who may use a secret, and a clone brings its own along.
+	line("exits 0 tacenda edit A -p own --allow-host elsewhere.example.com")
+	line("exits 4 tacenda clone A -p own --to home --overwrite")
+	line("stderr '^tacenda: permission denied: project home needs secrets:use$'")
 	line("env TACENDA_IDENTITY=$OWNER")
 	line("exits 0 tacenda verify")
 	line("exits 0 tacenda list -p other --names")
-	line("stdout '^A$'")
+	line(`stdout '^A\nB\n$'`)
 	fmt.Fprintf(&s, "-- me.key --\n%s\n-- template --\nuse {{A}}\n-- values.env --\nA=imported\n-- tool.yaml --\nmethod: GET\nurl: https://api.example.com/{{A}}\n", me)
 
 	dir := t.TempDir()

@@ -53,6 +53,30 @@ func refuseOverTemplate(sources []*source, targets []string) error {
 	return nil
 }
 
+// refuseOverKeys refuses to write in place of the vault or of what opens it: every
+// secret would be lost with it.
+func (a *app) refuseOverKeys(targets ...string) error {
+	kept := map[string]string{a.globals.passphraseFile: "the passphrase file"}
+	for _, identity := range a.globals.identities {
+		kept[identity] = "the identity that opens the vault"
+	}
+	if at, err := a.vaultWhere(); err == nil && at.remote == nil { // what is wrong is said when it is opened
+		kept[at.path] = "the vault itself"
+	}
+	for _, target := range targets {
+		info, err := os.Stat(target)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		for file, what := range kept {
+			if sameFile(target, file) {
+				return hinted(usagef("writing %s: it is %s", target, what), "write to another file")
+			}
+		}
+	}
+	return nil
+}
+
 // errTerminal is how a resolve ends that would have shown values on a screen.
 func errTerminal() error {
 	return hinted(failf(exitUnresolved, "a terminal is shown hints, not values"), "write a file with -o FILE, pipe it, or add --reveal")

@@ -60,8 +60,12 @@ func (k *toolCall) prepare(ctx context.Context) (*apitool.Tool, map[string]any, 
 	return t, args, err
 }
 
-// failed says of which tool the call failed.
+// failed says of which tool the call failed. A host that a secret may not go to
+// is a denial like any other.
 func (k *toolCall) failed(err error) error {
+	if errors.Is(err, apitool.ErrHost) {
+		err = errors.Join(err, k.a.caller.tellDenied(k.project, "call "+k.name))
+	}
 	named := fmt.Errorf("calling %s: %w", k.name, err)
 	if errors.Is(err, apitool.ErrArgument) {
 		return hinted(named, "tacenda tool show "+k.name+" shows its params")
@@ -267,6 +271,11 @@ func (b *maskedBody) Read(p []byte) (int, error) {
 		return 0, failed
 	}
 	return n, err
+}
+
+// maskedAgain masks what is made of an answer on its way to w.
+func maskedAgain(answer *apitool.Answer, w io.Writer) io.WriteCloser {
+	return answer.Body.(*maskedBody).values.finder.Masker(w)
 }
 
 func (b *maskedBody) Close() error {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tacenda/internal/apitool"
+	"tacenda/internal/plain"
 	"tacenda/tui"
 )
 
@@ -63,13 +64,23 @@ func (a *app) callTool(ctx context.Context, v tui.Vault, project, tool string, a
 	case err != nil:
 		return tui.Answer{}, fmt.Errorf("calling %s: the answer ended early: %w", tool, err)
 	}
-	shown := tui.Answer{Status: answer.Proto + " " + answer.Status, Failed: answer.Code >= 400, Body: body.String()}
+	shown := tui.Answer{Status: answer.Proto + " " + answer.Status, Failed: answer.Code >= 400, Body: again(answer, body.String())}
 	if shown.Cut = n > maxShownAnswer; shown.Cut {
-		shown.Body = shown.Body[:maxShownAnswer]
+		shown.Body = shown.Body[:min(len(shown.Body), maxShownAnswer)]
 	}
-	_, headers, _ := strings.Cut(strings.TrimRight(head(answer), "\n"), "\n")
+	_, headers, _ := strings.Cut(strings.TrimRight(again(answer, head(answer)), "\n"), "\n")
 	if headers != "" {
 		shown.Head = strings.Split(headers, "\n")
 	}
 	return shown, nil
+}
+
+// again is text as the interface shows it, masked once more: a value may stand
+// there whole only now that what a server put between its characters is gone.
+func again(answer *apitool.Answer, text string) string {
+	var b strings.Builder
+	m := maskedAgain(answer, &b)
+	_, _ = io.WriteString(m, plain.Lines(text)) // b takes everything
+	_ = m.Close()
+	return b.String()
 }

@@ -27,6 +27,8 @@ func TestInterfaceCallsTools(t *testing.T) {
 			<-req.Context().Done()
 		case "/long":
 			_, _ = w.Write(make([]byte, maxShownAnswer+1))
+		case "/hidden":
+			_, _ = w.Write([]byte("it is " + value[:9] + "\u200b" + value[9:]))
 		case "/bad":
 			w.WriteHeader(http.StatusTeapot)
 		default:
@@ -66,6 +68,9 @@ func TestInterfaceCallsTools(t *testing.T) {
 	}
 	if failed || cut || err != nil {
 		t.Errorf("failed %v, cut %v, %v", failed, cut, err)
+	}
+	if all, _, _, err := call(ctx, "hidden"); err != nil || !strings.Contains(all, "it is {{API_KEY}}") {
+		t.Errorf("a value with a blank that nobody sees: %s, %v", all, err)
 	}
 	if _, failed, _, err := call(ctx, "bad"); !failed || err != nil {
 		t.Errorf("status 418: failed %v, %v", failed, err)

@@ -54,6 +54,16 @@ func (v *valueFlags) check(a *app, c *cobra.Command) error {
 	return err
 }
 
+// oneName wants the name of the secret, and tells those who gave --generate its
+// number as a word of its own how it is written.
+func oneName(c *cobra.Command, args []string) error {
+	err := exactly(1, "one NAME (the value comes from --value-file, --generate or a prompt)")(c, args)
+	if f := c.Flags().Lookup("generate"); err != nil && len(args) == 2 && f.Changed && f.Value.String() == f.NoOptDefVal {
+		return &failure{hint: "a length is part of the option: --generate=N", err: err}
+	}
+	return err
+}
+
 // given tells whether an option says where the value comes from.
 func (v *valueFlags) given() bool { return v.file != "" || v.generate != "" }
 

@@ -35,6 +35,7 @@ type Check struct {
 type Machine struct {
 	Vault      string                // path of the vault, which need not exist
 	State      string                // directory of the rollback memory, which need not exist
+	Work       string                // directory where the user works
 	Program    string                // path of this program
 	Identities []string              // files of age identities and SSH keys
 	Locked     bool                  // all memory that holds values could be locked
@@ -75,6 +76,9 @@ func Examine(m Machine) []Check {
 	}
 	if m.State != "" {
 		add("state directory", m.stateDirectory(h))
+	}
+	if c := m.leftFiles(); c.Detail != "" {
+		add("left files", c)
 	}
 	for _, path := range m.Identities {
 		add("identity file", identityFile(h, path))

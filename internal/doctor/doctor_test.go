@@ -169,7 +169,7 @@ func TestExamine(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"memory locking", "key copies", "vault file", "vault directory", "file system", "state directory", "identity file", "program", "clock", "terminal",
+		"memory locking", "key copies", "vault file", "vault directory", "file system", "state directory", "left files", "identity file", "program", "clock", "terminal",
 	} {
 		if names[name] != 1 {
 			t.Errorf("%d checks of %s", names[name], name)

@@ -23,8 +23,8 @@ import (
 )
 
 var (
-	// ErrNoTerminal: the process has no terminal that it could ask on.
-	ErrNoTerminal = errors.New("no terminal to ask on")
+	// errNoTerminal: the process has no terminal that it could ask on.
+	errNoTerminal = errors.New("no terminal to ask on")
 	// ErrInterrupted: ctrl+c, or a signal that ends programs. The caller stops what it was doing.
 	ErrInterrupted = errors.New("interrupted")
 	// ErrMismatch: the two answers of SecretTwice differ.
@@ -47,7 +47,7 @@ func Available() bool {
 }
 
 // Secret asks label and returns the line that is typed unseen, of at most limit bytes; an empty one is a Bytes of length 0.
-// The caller destroys it. Errors are ErrNoTerminal, ErrInterrupted, ErrSeveralLines, one that wraps secret.ErrTooLarge,
+// The caller destroys it. Errors are errNoTerminal, ErrInterrupted, ErrSeveralLines, one that wraps secret.ErrTooLarge,
 // ctx's own, and io.EOF for ctrl+d or a terminal that went away.
 func Secret(ctx context.Context, label string, limit int) (*secret.Bytes, error) {
 	var answer *secret.Bytes

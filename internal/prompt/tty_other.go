@@ -12,13 +12,13 @@ import (
 // a passphrase comes from a file.
 type terminal struct{}
 
-func open() (*terminal, error) { return nil, ErrNoTerminal }
+func open() (*terminal, error) { return nil, errNoTerminal }
 
 func (*terminal) close()           {}
-func (*terminal) begin(mode) error { return ErrNoTerminal }
+func (*terminal) begin(mode) error { return errNoTerminal }
 func (*terminal) end(bool)         {}
-func (*terminal) ask(string) error { return ErrNoTerminal }
+func (*terminal) ask(string) error { return errNoTerminal }
 func (*terminal) newline()         {}
 func (*terminal) next(context.Context, *secret.Bytes) (byte, event, error) {
-	return 0, paused, ErrNoTerminal
+	return 0, paused, errNoTerminal
 }

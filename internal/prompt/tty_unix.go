@@ -43,13 +43,13 @@ func open() (*terminal, error) {
 	// which would then wait for another key. The flag is this open file's alone.
 	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoTerminal, &os.PathError{Op: "open", Path: "/dev/tty", Err: err})
+		return nil, fmt.Errorf("%w: %w", errNoTerminal, &os.PathError{Op: "open", Path: "/dev/tty", Err: err})
 	}
 	t := &terminal{fd: fd, signals: make(chan os.Signal, 16)}
 	before, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil || fd >= unix.FD_SETSIZE {
 		t.close()
-		return nil, ErrNoTerminal
+		return nil, errNoTerminal
 	}
 	t.before = *before
 	return t, nil

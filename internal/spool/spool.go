@@ -81,9 +81,6 @@ func (s *Spool) toFile(r io.Reader) (err error) {
 	}
 }
 
-// Size is the length of the text in bytes.
-func (s *Spool) Size() int64 { return s.size }
-
 // Read reads from where the last Read or Seek ended.
 func (s *Spool) Read(p []byte) (int, error) {
 	if s.file != nil {

@@ -55,8 +55,8 @@ func TestSizes(t *testing.T) {
 			"end":    iotest.DataErrReader(bytes.NewReader(want)),
 		} {
 			s := spool(t, r)
-			if (s.file != nil) != c.inFile || s.Size() != int64(c.size) {
-				t.Errorf("%d bytes, %s: in a file: %v, size %d", c.size, name, s.file != nil, s.Size())
+			if (s.file != nil) != c.inFile || s.size != int64(c.size) {
+				t.Errorf("%d bytes, %s: in a file: %v, size %d", c.size, name, s.file != nil, s.size)
 			}
 			if s.file != nil && s.chunks != nil {
 				t.Errorf("%d bytes, %s: in memory as well", c.size, name)
@@ -162,7 +162,7 @@ func TestMemory(t *testing.T) {
 	s := spool(t, io.LimitReader(zeros{}, 5*maxMemory))
 	runtime.ReadMemStats(&after)
 	if used := after.TotalAlloc - before.TotalAlloc; used > maxMemory+2*chunkSize {
-		t.Errorf("%d bytes were allocated for %d", used, s.Size())
+		t.Errorf("%d bytes were allocated for %d", used, s.size)
 	}
 }
 
