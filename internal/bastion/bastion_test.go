@@ -508,22 +508,30 @@ func TestBackOff(t *testing.T) {
 
 func TestConnectionsAreBounded(t *testing.T) {
 	p := start(t, say, func(c *Config) { c.Connections, c.OfOneKey = 3, 3 })
+	// A client hears that its key was good before the server counts, but has a
+	// session only after that.
+	inside := func(c *gossh.Client) error {
+		s, err := c.NewSession()
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	}
 	var open []*gossh.Client
 	for range 3 {
-		open = append(open, p.dial(t))
+		c := p.dial(t)
+		if err := inside(c); err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, c)
 	}
-	// A client hears that its key was good before the server counts.
 	enter := func() error {
 		c, err := gossh.Dial("tcp", p.addr, clientConfig(gossh.PublicKeys(p.key)))
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		s, err := c.NewSession()
-		if err != nil {
-			return err
-		}
-		return s.Close()
+		return inside(c)
 	}
 	if err := enter(); err == nil {
 		t.Fatal("a fourth was let in")

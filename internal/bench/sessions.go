@@ -14,14 +14,14 @@ import (
 )
 
 // measureSessions opens interfaces on a bastion and reads what they cost its
-// process, for projects of several sizes. The server takes 64 connections with
-// eight sessions each; every session here has a connection of its own, as two
-// people have.
+// process, for projects of several sizes. The server takes 32 connections of one
+// key, with eight sessions each; every session here has a connection of its own,
+// as two people have.
 func measureSessions(ctx context.Context, b *bench, g group) error {
 	load := loadAverage()
 	t := table{header: []string{"secrets", "sessions", "server without", "server with them", "each", "sessions in 1 GiB"}}
 	for _, n := range []int{100, 1000, 10_000} {
-		row, err := b.sessions(ctx, n, 48)
+		row, err := b.sessions(ctx, n, 32)
 		if err != nil {
 			return err
 		}
