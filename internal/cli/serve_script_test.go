@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -116,10 +117,18 @@ func sshFor(ts *testscript.TestScript, ssh, address string) error {
 	return nil
 }
 
-// serveEnd ends the server by a signal: serve-end KILL.
+// serveEnd ends the server by a signal, and waits until it is gone: another one
+// does not start beside it. serve-end KILL.
 func serveEnd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: serve-end signal")
 	}
 	exitsWith(ts, false, []string{"0", "sh", "-c", "kill -" + args[0] + " " + ts.Getenv("SERVER")})
+	pid, err := strconv.Atoi(ts.Getenv("SERVER"))
+	ts.Check(err)
+	for end := time.Now().Add(30 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			ts.Fatalf("the server does not end")
+		}
+	}
 }
