@@ -9,7 +9,7 @@ import (
 
 // A body is compiled: a tree of JSON, or a text.
 type body struct {
-	kind        BodyKind
+	kind        bodyKind
 	tree        jsonNode
 	text        text
 	contentType string // to be sent when the definition has no such header

@@ -109,7 +109,7 @@ func TestSlow(t *testing.T) {
 				return must(t, "url: "+s.URL+path+"?k={{SECRET}}\ntimeout: "+timeout+"\n"+s.trust(t))
 			}
 			_, err := caller.Call(t.Context(), define("/never", "50ms"), nil)
-			if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "no complete answer within 50ms") {
+			if !errors.Is(err, errTimeout) || !strings.Contains(err.Error(), "no complete answer within 50ms") {
 				t.Error(err)
 			}
 			for _, path := range []string{"/half", "/endless"} {
@@ -117,7 +117,7 @@ func TestSlow(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err = io.Copy(io.Discard, a.Body); !errors.Is(err, ErrTimeout) {
+				if _, err = io.Copy(io.Discard, a.Body); !errors.Is(err, errTimeout) {
 					t.Errorf("%s: %v", path, err)
 				}
 				_ = a.Body.Close()

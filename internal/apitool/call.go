@@ -80,7 +80,7 @@ func (c *Caller) CallData(ctx context.Context, t *Tool, args map[string]any, dat
 		req.content.wipe()
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, t.Timeout, ErrTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, t.Timeout, errTimeout)
 	e := &exchange{caller: c, tool: t, ctx: ctx, end: func() {
 		cancel()
 		open.close()
@@ -155,9 +155,9 @@ func (e *exchange) failure(err error) error {
 	var redirect *redirectError
 	switch {
 	case errors.As(err, &redirect):
-		return fmt.Errorf("%w: %s", ErrRedirect, short(e.caller.Mask.MaskString(redirect.why)))
-	case errors.Is(context.Cause(e.ctx), ErrTimeout):
-		return fmt.Errorf("calling %s: %w: no complete answer within %s", origin, ErrTimeout, e.tool.Timeout.Round(time.Millisecond))
+		return fmt.Errorf("%w: %s", errRedirect, short(e.caller.Mask.MaskString(redirect.why)))
+	case errors.Is(context.Cause(e.ctx), errTimeout):
+		return fmt.Errorf("calling %s: %w: no complete answer within %s", origin, errTimeout, e.tool.Timeout.Round(time.Millisecond))
 	case e.ctx.Err() != nil:
 		return fmt.Errorf("calling %s: %w", origin, e.ctx.Err())
 	}

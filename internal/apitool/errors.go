@@ -9,8 +9,8 @@ var (
 	ErrUnresolved = errors.New("a value does not fit")
 	// ErrArgument means that an argument is missing, unknown, of the wrong type or unfit for its place. Nothing was sent.
 	ErrArgument = errors.New("wrong argument")
-	// ErrRedirect means that the server named another origin, or would not stop redirecting. Nothing was sent there.
-	ErrRedirect = errors.New("redirect not followed")
-	// ErrTimeout means that the call took longer than its definition allows.
-	ErrTimeout = errors.New("timed out")
+	// errRedirect means that the server named another origin, or would not stop redirecting. Nothing was sent there.
+	errRedirect = errors.New("redirect not followed")
+	// errTimeout means that the call took longer than its definition allows.
+	errTimeout = errors.New("timed out")
 )

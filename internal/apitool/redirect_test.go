@@ -45,7 +45,7 @@ func TestRedirects(t *testing.T) {
 				}
 				for _, to := range away {
 					_, err := caller.Call(t.Context(), tool, map[string]any{"to": fmt.Sprint(code, " ", to)})
-					if !errors.Is(err, ErrRedirect) || leaked(err.Error(), value) > 0 {
+					if !errors.Is(err, errRedirect) || leaked(err.Error(), value) > 0 {
 						t.Errorf("%d to %s: %v", code, to, err)
 					}
 				}
@@ -86,7 +86,7 @@ func TestRedirectLoop(t *testing.T) {
 		http.Redirect(w, req, "/again", http.StatusFound)
 	})
 	_, err := newCaller(t, mapSource{}).Call(t.Context(), must(t, "url: "+s.URL), nil)
-	if !errors.Is(err, ErrRedirect) || hops != maxRedirects+1 {
+	if !errors.Is(err, errRedirect) || hops != maxRedirects+1 {
 		t.Errorf("%d requests, %v", hops, err)
 	}
 }
@@ -99,7 +99,7 @@ func TestRedirectNamesNoScheme(t *testing.T) {
 	})
 	tool := must(t, "url: "+s.URL+"\nheaders: {X: '{{SECRET}}'}\n")
 	_, err := newCaller(t, mapSource{"SECRET": "Tok-ABCDefgh12"}).Call(t.Context(), tool, nil)
-	if !errors.Is(err, ErrRedirect) || strings.Contains(strings.ToLower(err.Error()), "tok-") {
+	if !errors.Is(err, errRedirect) || strings.Contains(strings.ToLower(err.Error()), "tok-") {
 		t.Errorf("%v", err)
 	}
 }

@@ -59,16 +59,16 @@ type Field struct{ Name, Value string }
 
 // Body is what a request carries, as the definition has it.
 type Body struct {
-	Kind BodyKind
+	Kind bodyKind
 	Text string // of a string; of a mapping, its JSON with placeholders and arguments in it
 }
 
-// BodyKind tells how a body is written in the definition.
-type BodyKind uint8
+// bodyKind tells how a body is written in the definition.
+type bodyKind uint8
 
 // The kinds of body.
 const (
-	NoBody BodyKind = iota
+	NoBody bodyKind = iota
 	MappingBody
 	StringBody
 )

@@ -121,19 +121,25 @@ func BenchmarkValues(b *testing.B) {
 				names[i] = s.Name
 			}
 			for b.Loop() {
-				x, err := v.Values(ctx, project, names)
-				if err != nil {
-					b.Fatal(err)
-				}
-				for _, name := range names {
-					if err := x.Use(name, func([]byte) error { return nil }); err != nil {
-						b.Fatal(err)
-					}
-				}
-				x.Close()
+				useAll(b, v, names)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/secret")
 		})
+	}
+}
+
+// useAll opens values, and uses each.
+func useAll(b *testing.B, v *vault.Vault, names []string) {
+	b.Helper()
+	x, err := v.Values(ctx, project, names)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer x.Close()
+	for _, name := range names {
+		if err := x.Use(name, func([]byte) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
@@ -160,16 +166,7 @@ func BenchmarkResolveThree(b *testing.B) {
 			v := filled(b, n)
 			names := []string{"SERVICE_000001_TOKEN", "SERVICE_000500_TOKEN", "SERVICE_000999_TOKEN"}
 			for b.Loop() {
-				x, err := v.Values(ctx, project, names)
-				if err != nil {
-					b.Fatal(err)
-				}
-				for _, name := range names {
-					if err := x.Use(name, func([]byte) error { return nil }); err != nil {
-						b.Fatal(err)
-					}
-				}
-				x.Close()
+				useAll(b, v, names)
 			}
 		})
 	}
