@@ -5,14 +5,7 @@ import "fmt"
 // copyObjects copies what is named by the name in its record and has no value.
 func (p *project) copyObjects(k kind, to *project) error {
 	return p.each(k, func(e entry, content []byte) error {
-		name, err := objectName(k, content)
-		if err == nil {
-			err = p.placed(e, name)
-		}
-		if err != nil {
-			return err
-		}
-		id, err := to.keys.blind(name)
+		_, id, err := p.placeIn(to, e, content)
 		if err != nil {
 			return err
 		}

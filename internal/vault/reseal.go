@@ -49,14 +49,7 @@ func reseal(from, to *project, step func() error) error {
 
 // resealObject reseals one object, and its value when it is a secret, as it is.
 func (p *project) resealObject(to *project, e entry, content []byte, mem *room) error {
-	name, err := objectName(e.kind, content)
-	if err == nil { // else it would be sealed in the place of the one whose name it has
-		err = p.placed(e, name)
-	}
-	if err != nil {
-		return err
-	}
-	id, err := to.keys.blind(name)
+	name, id, err := p.placeIn(to, e, content)
 	if err != nil {
 		return err
 	}
@@ -71,6 +64,21 @@ func (p *project) resealObject(to *project, e entry, content []byte, mem *room) 
 		}
 	}
 	return to.put(moved, content)
+}
+
+// placeIn returns the name of an object and its blind name in another project or
+// epoch. An object in the place of another is refused: it would be sealed over the
+// one whose name it has.
+func (p *project) placeIn(to *project, e entry, content []byte) (string, blind, error) {
+	name, err := objectName(e.kind, content)
+	if err == nil {
+		err = p.placed(e, name)
+	}
+	if err != nil {
+		return "", blind{}, err
+	}
+	id, err := to.keys.blind(name)
+	return name, id, err
 }
 
 // resealHistory reseals a project's events; their chain does not depend on the keys.
