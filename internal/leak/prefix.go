@@ -36,6 +36,10 @@ type node struct {
 	lengths []int // of values that end before the next checkpoint, longest first
 }
 
+// shortBits are kept of the fingerprint of a short prefix. With twelve, the last
+// bytes of every line would be held back where there are some thousand values.
+const shortBits = 16
+
 // prefixes is the tree of the values' beginnings, held as fingerprints.
 type prefixes struct {
 	keys   *keys
@@ -43,8 +47,8 @@ type prefixes struct {
 	nodes  []node
 	slots  []int32 // hash table into nodes: index + 1, 0 is free
 	// short is for prefixes shorter than a window: whether one that stands at the
-	// end of the stream must be held back. Twelve bits of fingerprint each.
-	short [MinValue][4096 / 64]uint64
+	// end of the stream must be held back.
+	short [MinValue][1 << shortBits / 64]uint64
 	// first is what short says of each byte alone, and of a plus in a form.
 	first [256]bool
 	// bits is which first bits there are, as 1 and then the bits.
@@ -63,7 +67,7 @@ func (t *prefixes) add(value []byte, id int32) {
 		n := i + 1
 		switch {
 		case n < MinValue:
-			at := t.keys.fingerprint(n, h) >> 52
+			at := t.keys.fingerprint(n, h) >> (64 - shortBits)
 			t.short[n][at/64] |= 1 << (at % 64)
 		case n == t.points[point]:
 			parent = t.node(n, h, parent)
@@ -138,7 +142,7 @@ func (t *prefixes) find(n int, h uint64) int32 {
 
 // begins tells whether a value may begin with n bytes, fewer than a window.
 func (t *prefixes) begins(n int, h uint64) bool {
-	at := t.keys.fingerprint(n, h) >> 52
+	at := t.keys.fingerprint(n, h) >> (64 - shortBits)
 	return t.short[n][at/64]>>(at%64)&1 != 0
 }
 
