@@ -36,9 +36,7 @@ func (e *BusyError) Unwrap() error { return ErrBusy }
 // what is in it.
 func (b *Bolt) acquire(ctx context.Context, write bool) (*os.File, error) {
 	mounted := b.options.Mounted && !write
-	deadline := time.Now().Add(b.options.LockTimeout)
-	// From a quick writer's time to what a person does not notice.
-	for pause := time.Millisecond; ; pause = min(pause*3/2, 25*time.Millisecond) {
+	for start := time.Now(); ; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -46,27 +44,61 @@ func (b *Bolt) acquire(ctx context.Context, write bool) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		locked, err := tryLock(f, write)
-		if locked && isCurrent(f, b.path, mounted) {
+		if err := b.await(ctx, f, write, start); err != nil {
+			release(f)
+			return nil, err
+		}
+		if isCurrent(f, b.path, mounted) {
 			return f, nil
 		}
-		if err != nil {
-			release(f)
-			return nil, sentence("lock", b.path, err)
+		release(f) // it was replaced while we waited: the new one may be free
+	}
+}
+
+// patience is how long the head of the line is respected by those behind it. One
+// that was stopped while it stood there must not keep everybody out.
+const patience = time.Second
+
+// await tries for the lock of f until it has it, or the lock timeout since start
+// is over.
+//
+// Who only tried now and then would hardly ever find the file free where others
+// come and go without end: readers share it, and a writer that has just let go of
+// it is back before anybody has looked. So who does not get the lock at once
+// stands in line, where nobody who comes later passes. There is room for one
+// writer or for some readers; the others try for that place, where nobody is
+// quicker than they are.
+func (b *Bolt) await(ctx context.Context, f *os.File, write bool, start time.Time) error {
+	const (
+		soon  = time.Millisecond / 2 // a quick writer's time
+		later = 5 * time.Millisecond
+	)
+	inLine := false
+	for pause := soon; ; pause = min(pause*3/2, later) {
+		waited := time.Since(start)
+		if inLine || waited >= min(patience, b.options.LockTimeout/2) || !lineBefore(f, write) {
+			locked, err := tryLock(f, write)
+			if inLine && (locked || err != nil) {
+				leaveLine(f)
+			}
+			if err != nil {
+				return sentence("lock", b.path, err)
+			}
+			if locked {
+				return nil
+			}
 		}
-		if !time.Now().Before(deadline) {
+		if waited >= b.options.LockTimeout {
 			busy := &BusyError{Path: b.path}
 			busy.PID, busy.Command = holder(f)
-			release(f)
-			return nil, busy
+			return busy
 		}
-		release(f)
-		if locked {
-			continue // it was replaced while we waited: the new one may be free
+		if !inLine && joinLine(f, write) {
+			inLine, pause = true, soon
 		}
 		//nolint:gosec // keeps processes that wait together from trying together; nothing rests on it
 		if err := wait(ctx, pause/2+rand.N(pause)); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }

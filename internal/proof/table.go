@@ -110,6 +110,10 @@ func durability() []proof {
 			pkg: "store", tests: []string{"TestProcesses", "TestHolder", "TestWaits"}, each: "test",
 		},
 		{
+			name: "crowds", group: group, what: "readers and writers that come and go without end, and one more that wants in",
+			pkg: "store", tests: []string{"TestCrowds"},
+		},
+		{
 			name: "model-members", group: group, what: "members and owners at random against a model, in one process",
 			pkg: "internal/vault", tests: []string{"TestMembersAgainstAModel", "TestManyViewsAtOnce"}, each: "test", weight: 2,
 		},
