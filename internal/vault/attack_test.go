@@ -237,17 +237,17 @@ func TestManifestCountsPanic(t *testing.T) {
 	t.Log(err)
 }
 
+// TestVerifyHang: a manifest that claims any number of changes costs no more than
+// one that does not. Without a bound this test never ends.
 func TestVerifyHang(t *testing.T) {
 	v := vaulttest.New(t)
-	v.ForgeManifest(project, 0, 1<<24) // 2^24 instead of 2^63, to come back
-	var a, b runtime.MemStats
-	runtime.ReadMemStats(&a)
-	start := time.Now()
+	v.ForgeManifest(project, 0, 1<<62)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	d, err := v.Verify(ctx, nil)
-	runtime.ReadMemStats(&b)
-	t.Logf("%v %v, %v, %d MiB", len(d), err, time.Since(start), (b.TotalAlloc-a.TotalAlloc)>>20)
-	if time.Since(start) > 2*time.Second {
-		t.Error("work without bound")
+	runtime.ReadMemStats(&after)
+	if grown := (after.TotalAlloc - before.TotalAlloc) >> 20; len(d) == 0 || err != nil || grown > 64 {
+		t.Errorf("%v, %v, %d MiB", d, err, grown)
 	}
 }
 
