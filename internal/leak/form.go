@@ -12,6 +12,8 @@ import (
 // right from where it may begin:
 //
 //   - plain: each byte is itself.
+//   - lines: the same, but behind the first byte a carriage return right before a
+//     line feed is left out, as terminals and Windows put one there.
 //   - percent: %XX, in either case, is that byte; every other byte is itself.
 //   - form, as browsers encode one: the same, but + is a blank and a blank is none.
 //   - json: the escapes of RFC 8259, section 7, are what they stand for, \u in
@@ -28,6 +30,7 @@ type form uint8
 
 const (
 	formPlain form = iota
+	formLines
 	formPercent
 	formForm
 	formJSON
@@ -56,6 +59,10 @@ func firstWindows(value []byte, fn func(*[windowSize]byte, group)) {
 	first := value[:windowSize]
 	copy(w[:], first)
 	fn(&w, groupBytes)
+	if n := withReturns(&w, first); n > 0 {
+		fn(&w, groupBytes)
+		copy(w[:], first)
+	}
 	for i, c := range w {
 		if c == ' ' {
 			w[i] = '+'
@@ -90,9 +97,13 @@ func firstWindows(value []byte, fn func(*[windowSize]byte, group)) {
 }
 
 // pure tells whether the first characters of hex have digits of one case and
-// those of base64 one alphabet. Windows are made of nothing else, and what is
+// those of base64 one alphabet, and whether all ends of lines among those of lines
+// have a carriage return or none. Windows are made of nothing else, and what is
 // found must not depend on whether a window was looked for.
 func (v *view) pure(f form, start int) bool {
+	if f == formLines {
+		return v.pureLines(start)
+	}
 	if f < formHex {
 		return true
 	}
@@ -188,6 +199,10 @@ func (v *view) bits(f form, start int) int {
 // next reads one byte of the value that may begin n bytes before.
 func (v *view) next(f form, c *cursor, n int) (byte, status) {
 	switch f {
+	case formLines:
+		if s := v.lines(c, n); s != read {
+			return 0, s
+		}
 	case formPercent:
 		return v.percent(c)
 	case formForm:

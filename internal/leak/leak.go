@@ -8,9 +8,10 @@
 // that work is linear in the stream whatever stands in it, and that buffers
 // that held a value are wiped. It refuses to know where values come from.
 //
-// A value is found as it is, in base64 (both alphabets, all three alignments,
-// padded or not), percent-encoded, JSON-escaped (each byte escaped or not) and
-// in hex. The type form says exactly what that means.
+// A value is found as it is, also where its line feeds got carriage returns, in
+// base64 (both alphabets, all three alignments, padded or not), percent-encoded,
+// JSON-escaped (each byte escaped or not) and in hex. The type form says exactly
+// what that means.
 package leak
 
 import (

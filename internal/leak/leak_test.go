@@ -19,7 +19,7 @@ import (
 // drawValues makes values that are likely to overlap, to begin alike and to be
 // beginnings of each other.
 func drawValues(t *rapid.T) *values {
-	alphabet := rapid.SampledFrom([]string{"ab", "abc", "a+ ", "a%4", `a\u0`, "é漢😀a\n", "\x00\xff\xfeab", "AaBb+/=-_", "0123456789abcdefABCDEF%\\\"+ \n"}).Draw(t, "alphabet")
+	alphabet := rapid.SampledFrom([]string{"ab", "abc", "a+ ", "a%4", `a\u0`, "é漢😀a\n", "\x00\xff\xfeab", "AaBb+/=-_", "a\r\nb", "\r\n", "ab\n", "0123456789abcdefABCDEF%\\\"+ \n"}).Draw(t, "alphabet")
 	runes := []rune(alphabet)
 	if strings.Contains(alphabet, "\xff") {
 		runes = nil
@@ -58,7 +58,7 @@ func drawValues(t *rapid.T) *values {
 // write renders a value in some form.
 func write(t *rapid.T, value []byte) []byte {
 	var b bytes.Buffer
-	switch rapid.IntRange(0, 6).Draw(t, "form") {
+	switch rapid.IntRange(0, 7).Draw(t, "form") {
 	case 0:
 		b.Write(value)
 	case 1:
@@ -81,6 +81,14 @@ func write(t *rapid.T, value []byte) []byte {
 		b.WriteString(hex.EncodeToString(value))
 	case 4:
 		b.WriteString(strings.ToUpper(hex.EncodeToString(value)))
+	case 5:
+		all := rapid.Bool().Draw(t, "everywhere")
+		for _, c := range value {
+			if c == '\n' && (all || rapid.Bool().Draw(t, "return")) {
+				b.WriteByte('\r')
+			}
+			b.WriteByte(c)
+		}
 	default:
 		e := rapid.SampledFrom([]*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding}).Draw(t, "alphabet")
 		before := rapid.SliceOfN(rapid.Byte(), 0, 3).Draw(t, "before")
@@ -126,7 +134,7 @@ func drawStream(t *rapid.T, v *values) []byte {
 			p := write(t, value)
 			b = append(b, p[:rapid.IntRange(0, len(p)).Draw(t, "cut")]...)
 		case 3:
-			noise := rapid.SampledFrom([]string{"a", "b", "%", "%4", "%41", `\`, `\\`, `\u00`, `\ud83d`, "\n", "=", "+", " ", "-", "\xff", "ab"}).Draw(t, "noise")
+			noise := rapid.SampledFrom([]string{"a", "b", "%", "%4", "%41", `\`, `\\`, `\u00`, `\ud83d`, "\n", "\r", "\r\n", "=", "+", " ", "-", "\xff", "ab"}).Draw(t, "noise")
 			b = append(b, strings.Repeat(noise, rapid.IntRange(1, 20).Draw(t, "times"))...)
 		default:
 			b = append(b, value...)

@@ -93,3 +93,49 @@ func (s *search) nextLine(from int) int {
 		}
 	}
 }
+
+// withReturns writes the first characters of a value with a carriage return before
+// each line feed but a very first, and returns how many there are among them.
+func withReturns(w *[windowSize]byte, first []byte) (returns int) {
+	at := 0
+	for i, c := range first {
+		if c == '\n' && i > 0 && at < len(w) {
+			w[at] = '\r'
+			at++
+			returns++
+		}
+		if at < len(w) {
+			w[at] = c
+			at++
+		}
+	}
+	return returns
+}
+
+// pureLines is pure for lines.
+func (v *view) pureLines(start int) bool {
+	with, without := false, false
+	for i := start + 1; i < start+windowSize; i++ {
+		switch {
+		case v.text[i] == '\n' && (i-1 == start || v.text[i-1] != '\r'):
+			without = true
+		case v.text[i] == '\r' && i+1 < len(v.text) && v.text[i+1] == '\n':
+			with = true
+		}
+	}
+	return !with || !without
+}
+
+// lines goes over the carriage return of an end of a line.
+func (v *view) lines(c *cursor, n int) status {
+	if n == 0 || c.at >= len(v.text) || v.text[c.at] != '\r' {
+		return read
+	}
+	switch next := c.at + 1; {
+	case next == len(v.text) && !v.final:
+		return ended
+	case next < len(v.text) && v.text[next] == '\n':
+		c.at++
+	}
+	return read
+}

@@ -91,6 +91,9 @@ func (s *search) direct(r *reading) bool {
 			if r.size == 0 && status == ended && !s.tree.starts(s.view.bits(r.form, r.start)) {
 				return false
 			}
+			if r.form == formLines && status == ended && c.at < len(s.view.text) && !s.mayReturn(r.size, h) {
+				return false
+			}
 			for only && r.next == 0 && s.tree.points[point] <= r.size {
 				s.check(r, point)
 				point++
@@ -124,6 +127,12 @@ func (s *search) direct(r *reading) bool {
 		}
 	}
 	return true
+}
+
+// mayReturn tells whether a value may go on with a carriage return, which is all
+// that is at hand behind size bytes, or with the line feed behind one.
+func (s *search) mayReturn(size int, h uint64) bool {
+	return size+1 >= MinValue || s.tree.begins(size+1, s.keys.roll(h, '\r')) || s.tree.begins(size+1, s.keys.roll(h, '\n'))
 }
 
 // check looks a checkpoint up that was read.

@@ -116,7 +116,7 @@ func (s *scanner) found(v verdict, start int64) {
 // encoding names a form.
 func (f form) encoding(text []byte) string {
 	switch f.family() {
-	case formPlain:
+	case formPlain, formLines:
 		return "plain"
 	case formPercent, formForm:
 		return "percent"

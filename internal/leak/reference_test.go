@@ -142,6 +142,7 @@ var readers = []form{
 	{"plain", func(text []byte, at int, value []byte) (int, bool) {
 		return at + len(value), bytes.HasPrefix(text[at:], value)
 	}},
+	{"plain", readLines},
 	{"percent", readPercent(false)},
 	{"percent", readPercent(true)},
 	{"json", readJSON},
@@ -149,6 +150,24 @@ var readers = []form{
 	{"base64", readBase64(0)},
 	{"base64", readBase64(1)},
 	{"base64", readBase64(2)},
+}
+
+// readLines compares with the value whose line feeds got carriage returns.
+func readLines(text []byte, at int, value []byte) (int, bool) {
+	start, with, without := at, false, false
+	for n, c := range value {
+		returned := n > 0 && bytes.HasPrefix(text[at:], []byte("\r\n"))
+		if returned {
+			with = with || at < start+6
+			at++
+		}
+		if at >= len(text) || text[at] != c {
+			return 0, false
+		}
+		without = without || c == '\n' && n > 0 && !returned && at < start+6
+		at++
+	}
+	return at, !with || !without
 }
 
 func readPercent(form bool) func([]byte, int, []byte) (int, bool) {

@@ -194,6 +194,9 @@ func (s *search) at(start int, g group) verdict {
 	}
 	if g&groupBytes != 0 && try(formPlain) {
 		g |= groupPercent | groupJSON
+		if !best.pending {
+			try(formLines)
+		}
 	}
 	for _, f := range [...]struct {
 		group group

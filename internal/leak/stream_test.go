@@ -45,7 +45,11 @@ func TestHeld(t *testing.T) {
 		{"line one\n", ""},
 		{"line one\nline #", "line one\nline #"},
 		{"line one\nline ~A", "line one\nline ~A"}, // the last bits of an A begin no value
-		{"line one\nline ~2", "line one\nline ~"},  // those of a 2 may begin an h
+		{"line one\r\n", ""},
+		{"line one\r\nline #", "line one\r\nline #"},
+		{"100 % done\r", "100 % done\r"},
+		{"the end is s\r", "the end is s\r"},
+		{"line one\nline ~2", "line one\nline ~"}, // those of a 2 may begin an h
 		{"$ %7", "$ "},
 		{`"\u00`, `"`},
 		{"%73%6b%2Dlive\n", "%73%6b%2Dlive\n"},
@@ -195,6 +199,43 @@ func TestWrapped(t *testing.T) {
 	}
 }
 
+// TestLineEnds: a value of several lines is hidden where a terminal or an editor
+// gave its line feeds carriage returns, however it is cut, and is told as plain.
+func TestLineEnds(t *testing.T) {
+	v := source("-----BEGIN KEY-----\nMIIB\n-----END KEY-----\n", "{\n  \"key\": \"value\"\n}", "a\r\nb\r\nc", "\n\nabcdef", "ends with\r")
+	f := newFinder(t, v)
+	var text, want strings.Builder
+	for i, name := range v.names {
+		value := string(v.of[name])
+		fmt.Fprintf(&text, "%d[%s][%s]", i, value, value[:1]+strings.ReplaceAll(value[1:], "\n", "\r\n"))
+		fmt.Fprintf(&want, "%d[{{%s}}][{{%s}}]", i, name, name)
+	}
+	for size := 1; size < 40; size++ {
+		var out bytes.Buffer
+		m := f.Masker(&out)
+		for b := range slices.Chunk([]byte(text.String()), size) {
+			if _, err := m.Write(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.String(), out.String()); diff != "" {
+			t.Fatalf("in pieces of %d: %s", size, diff)
+		}
+	}
+	err := f.Scan(strings.NewReader(text.String()), func(m leak.Match) error {
+		if m.Encoding != "plain" {
+			t.Errorf("%+v", m)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestEndlessLines: who knows a value cannot have endless ends of lines held back.
 func TestEndlessLines(t *testing.T) {
 	const value = "sk-live-0123456789abcdef"
@@ -232,6 +273,9 @@ func TestBounded(t *testing.T) {
 		{"percent signs", []string{strings.Repeat("%", size/4)}, strings.Repeat("%", size/4-1) + strings.Repeat("%25", size/4-1)},
 		{"backslashes", []string{strings.Repeat(`\`, size/8)}, strings.Repeat(`\`, size/2-1)},
 		{"escapes", []string{long}, strings.Repeat(`\u0061`, size-1) + "b"},
+		{"line feeds", []string{strings.Repeat("\n", size)}, strings.Repeat("\r\n", size-1)},
+		{"carriage returns", []string{"a" + strings.Repeat("\r\n", size/2)}, strings.Repeat("a\r\r\n", size)},
+		{"ends of lines", []string{strings.Repeat("ab\n", size/3)}, strings.Repeat("ab\r\n", size/3-1) + strings.Repeat("ab\n", size/3-1)},
 		{"many lengths", lengths(200), strings.Repeat(strings.Repeat("a", 199)+"b", 200)},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -24,7 +24,7 @@ type sample struct {
 
 // odd tells whether a byte that is itself in one form may begin something else
 // in another.
-func odd(b byte) bool { return b == '%' || b == '+' || b == '\\' }
+func odd(b byte) bool { return b == '%' || b == '+' || b == '\\' || b == '\r' }
 
 // step reads one byte.
 func (p *sample) step(k *keys, v *view, f form) status {
