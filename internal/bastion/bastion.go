@@ -40,6 +40,10 @@ type Config struct {
 	Authenticate func(key string) (Identity, bool)
 	// Handle serves one session and returns its exit code.
 	Handle func(ctx context.Context, s *Session) int
+	// Refused is told what a member was refused, before they are: channels,
+	// requests and subsystems by a name of this package's, each once for a
+	// connection, and "connection" where theirs did not begin. Nil drops it.
+	Refused func(who Identity, remote, what string)
 	// Ended is told when a session, and when a connection has ended: what the
 	// library copied of it is garbage by then. Nil drops it.
 	Ended   func()
@@ -60,6 +64,9 @@ func (c *Config) complete() error {
 	}
 	if c.Ended == nil {
 		c.Ended = func() {}
+	}
+	if c.Refused == nil {
+		c.Refused = func(Identity, string, string) {}
 	}
 	orDefault := func(d *time.Duration, to time.Duration) {
 		if *d <= 0 {
@@ -188,20 +195,23 @@ func (s *Server) connection(g *guest) {
 		for range channels { // whatever was opened meanwhile must not hold up the library's own end
 		}
 	}()
-	go gossh.DiscardRequests(requests) // no forwarding of any kind
 	key := conn.Permissions.Extensions[keyExtension]
 	id, ok := s.cfg.Authenticate(key)
 	err = errNoMore
 	if ok {
 		err = s.door.letIn(g, key)
 	}
-	if err != nil {
-		s.cfg.Log.Warn("connection refused", "remote", address(g.RemoteAddr()), "key", conn.Permissions.Extensions[fingerprintExtension], "why", err.Error())
-		return
-	}
 	id.Fingerprint = conn.Permissions.Extensions[fingerprintExtension]
 	c := &connection{server: s, id: id, key: key, remote: address(g.RemoteAddr())}
-	c.serve(channels)
+	if err != nil {
+		go gossh.DiscardRequests(requests)
+		s.cfg.Log.Warn("connection refused", "remote", c.remote, "key", id.Fingerprint, "why", err.Error())
+		if ok { // it is somebody's
+			s.cfg.Refused(id, c.remote, "connection")
+		}
+		return
+	}
+	c.serve(channels, requests)
 }
 
 // What the key that authenticated a connection is kept as: the library returns

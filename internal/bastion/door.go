@@ -83,10 +83,13 @@ func (g *guest) Close() error {
 }
 
 func (g *guest) Read(p []byte) (int, error) {
-	g.extend()
+	inside := g.extend()
 	n, err := g.Conn.Read(p)
 	if n > 0 {
 		g.spoke.Store(true)
+		if !inside && n < len(p) { // that was all for now
+			acknowledge(g.Conn)
+		}
 	}
 	return n, err
 }
@@ -96,18 +99,20 @@ func (g *guest) Write(p []byte) (int, error) {
 	return g.Conn.Write(p)
 }
 
-// extend moves the deadline on, once the connection has been let in.
-func (g *guest) extend() {
+// extend moves the deadline on, once the connection has been let in, and tells
+// whether it has.
+func (g *guest) extend() (inside bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.inside {
-		return
+		return false
 	}
 	next := g.door.now().Add(g.door.cfg.Idle)
 	if next.After(g.last) {
 		next = g.last
 	}
 	_ = g.SetDeadline(next)
+	return true
 }
 
 // hurry leaves a connection that is told to end little time to do so.

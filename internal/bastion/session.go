@@ -46,22 +46,24 @@ type connection struct {
 	key    string
 	remote string
 
-	mu    sync.Mutex
-	count int // sessions under way
+	mu      sync.Mutex
+	count   int      // sessions under way
+	refused []string // kinds that were told
 }
 
 // serve opens channels of type "session", and no other, until the connection
-// ends; then it waits for its sessions.
-func (c *connection) serve(channels <-chan gossh.NewChannel) {
+// ends; then it waits for its sessions. No request of the connection is granted.
+func (c *connection) serve(channels <-chan gossh.NewChannel, requests <-chan *gossh.Request) {
 	ctx, cancel := context.WithCancel(c.server.ctx)
 	defer cancel()
 	var all sync.WaitGroup
+	all.Go(func() { c.refuseRequests(requests) })
 	for channel := range channels {
 		switch {
 		case channel.ChannelType() != "session":
-			_ = channel.Reject(gossh.UnknownChannelType, "only sessions are served")
+			c.refuseChannel(channel, gossh.UnknownChannelType, "only sessions are served")
 		case !c.countIn():
-			_ = channel.Reject(gossh.ResourceShortage, "too many sessions")
+			c.refuseChannel(channel, gossh.ResourceShortage, "too many sessions")
 		default:
 			all.Go(func() {
 				defer c.countOut()
@@ -93,7 +95,7 @@ func (c *connection) session(ctx context.Context, channel gossh.NewChannel) {
 	// Whoever was removed since they came in begins nothing more.
 	id, ok := c.server.cfg.Authenticate(c.key)
 	if !ok {
-		_ = channel.Reject(gossh.Prohibited, "not let in")
+		c.refuseChannel(channel, gossh.Prohibited, "not let in")
 		return
 	}
 	id.Fingerprint = c.id.Fingerprint
@@ -102,7 +104,7 @@ func (c *connection) session(ctx context.Context, channel gossh.NewChannel) {
 		return
 	}
 	defer ch.Close()
-	r := &request{channel: ch, sizes: make(chan Size, 1)}
+	r := &request{channel: ch, refuse: c.refuseRequest, sizes: make(chan Size, 1)}
 	session, ok := r.await(requests)
 	if !ok {
 		return
@@ -154,6 +156,7 @@ func (s *Server) handle(ctx context.Context, session *Session) (code int) {
 // A request is what a client says about the session that it wants.
 type request struct {
 	channel  gossh.Channel
+	refuse   func(*gossh.Request)
 	term     string
 	environ  []string
 	terminal bool
@@ -169,7 +172,11 @@ func (r *request) await(requests <-chan *gossh.Request) (*Session, bool) {
 			ok := gossh.Unmarshal(q.Payload, &v) == nil && r.accept(v.Name, v.Value)
 			_ = q.Reply(ok, nil)
 		case "pty-req":
-			_ = q.Reply(r.pty(q.Payload), nil)
+			if !r.pty(q.Payload) {
+				r.refuse(q)
+				continue
+			}
+			_ = q.Reply(true, nil)
 		case "window-change":
 			r.resize(q.Payload)
 			_ = q.Reply(r.terminal, nil)
@@ -179,13 +186,13 @@ func (r *request) await(requests <-chan *gossh.Request) (*Session, bool) {
 		case "exec":
 			var v struct{ Command string }
 			if gossh.Unmarshal(q.Payload, &v) != nil || len(v.Command) > maxCommand || strings.TrimSpace(v.Command) == "" {
-				_ = q.Reply(false, nil)
+				r.refuse(q)
 				continue
 			}
 			_ = q.Reply(true, nil)
 			return r.begin(v.Command), true
 		default: // subsystem (sftp), x11-req, auth-agent-req@openssh.com, …
-			_ = q.Reply(false, nil)
+			r.refuse(q)
 		}
 	}
 	return nil, false
@@ -283,7 +290,7 @@ func (r *request) follow(requests <-chan *gossh.Request, cancel func()) {
 			}
 			_ = q.Reply(true, nil)
 		default:
-			_ = q.Reply(false, nil)
+			r.refuse(q)
 		}
 	}
 	cancel() // the channel is closed: nobody is there any more
