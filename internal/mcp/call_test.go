@@ -245,3 +245,31 @@ func TestAtOnce(t *testing.T) {
 		t.Errorf("%d calls ran at once", most.Load())
 	}
 }
+
+// TestUsed: whoever frees memory hears of each request that used values, once it is
+// answered, and of no other.
+func TestUsed(t *testing.T) {
+	r := newRig(t)
+	r.set(vault.Tool, "lookup", getter)
+	r.set(vault.Instruction, "plain", "Nothing.\n")
+	var used atomic.Int64
+	a := r.agent(func(c *mcp.Config) { c.Used = func() { used.Add(1) } })
+	for want, ask := range []func(){
+		func() { a.tools() },
+		func() { a.call("lookup", map[string]any{"id": "1"}) },
+		func() { _, _ = a.prompt("plain") },
+		func() { a.refused("lookup", map[string]any{}, "id") },
+	} {
+		ask()
+		// The answer is read before the server hears that it is written.
+		for range 500 {
+			if used.Load() == int64(want) {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if got := used.Load(); got != int64(want) {
+			t.Errorf("after request %d: told %d times", want, got)
+		}
+	}
+}

@@ -54,6 +54,7 @@ type Config struct {
 	ReadOnly bool              // only tools with the methods GET and HEAD
 	MaxCalls int               // how many calls of tools are answered; 0: any number
 	Note     func(text string) // tells the user, never the agent; nil: nobody does
+	Used     func()            // what used values was answered: what it left may be freed; nil: nobody asks
 }
 
 // A Server serves one agent, once.
@@ -113,7 +114,7 @@ func (s *Server) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	defer s.masks.close()
 	defer polling.Wait()
 	defer cancel()
-	session, err := s.sdk.Connect(ctx, newWire(ctx, in, out), nil)
+	session, err := s.sdk.Connect(ctx, newWire(ctx, in, out, s.Used), nil)
 	if err != nil {
 		return fmt.Errorf("starting the protocol: %w", err)
 	}
@@ -143,7 +144,7 @@ func (s *Server) watch(next sdk.MethodHandler) sdk.MethodHandler {
 		switch method {
 		case "tools/list", "prompts/list":
 			_ = s.look(ctx) // a list that may be out of date is better than none
-		case "tools/call":
+		case callMethod:
 			// Asked for before the SDK looks the name up: it would say of a tool that
 			// left the list that there never was one.
 			if p, ok := req.GetParams().(*sdk.CallToolParamsRaw); ok {
@@ -151,7 +152,7 @@ func (s *Server) watch(next sdk.MethodHandler) sdk.MethodHandler {
 					return failed(err.Error()), nil
 				}
 			}
-		case "prompts/get":
+		case promptMethod:
 			if p, ok := req.GetParams().(*sdk.GetPromptParams); ok {
 				if err := s.standing(ctx, offerKey{vault.Instruction, p.Name}); err != nil {
 					return nil, refused(err)

@@ -31,6 +31,9 @@ const (
 	drainTime = 1500 * time.Millisecond
 	// longLived is the one request that is answered when its client goes.
 	longLived = "subscriptions/listen"
+	// callMethod and promptMethod are the requests that use values.
+	callMethod   = "tools/call"
+	promptMethod = "prompts/get"
 )
 
 // A wire is the connection: one JSON-RPC message a line. The SDK's own ends the
@@ -43,10 +46,12 @@ type wire struct {
 	closed chan struct{}
 	close  sync.Once
 
+	used func() // see Config
+
 	write   sync.Mutex
 	mu      sync.Mutex
-	pending map[jsonrpc.ID]bool // requests without an answer; whether one will come by itself
-	changed chan struct{}       // a request was answered; holds one
+	pending map[jsonrpc.ID]string // the methods of requests without an answer
+	changed chan struct{}         // a request was answered; holds one
 }
 
 // A line is what one read gave: a message, or why there is none.
@@ -58,7 +63,7 @@ type line struct {
 var errTooLong = fmt.Errorf("the message has more than %d bytes", maxLine)
 
 // newWire starts reading. The one goroutine ends with in, or with ctx.
-func newWire(ctx context.Context, in io.Reader, out io.Writer) *wire {
+func newWire(ctx context.Context, in io.Reader, out io.Writer, used func()) *wire {
 	lines := make(chan line)
 	go func() {
 		defer close(lines)
@@ -78,8 +83,8 @@ func newWire(ctx context.Context, in io.Reader, out io.Writer) *wire {
 		}
 	}()
 	return &wire{
-		in: lines, out: out, ended: ctx.Done(), closed: make(chan struct{}),
-		pending: make(map[jsonrpc.ID]bool), changed: make(chan struct{}, 1),
+		in: lines, out: out, ended: ctx.Done(), closed: make(chan struct{}), used: used,
+		pending: make(map[jsonrpc.ID]string), changed: make(chan struct{}, 1),
 	}
 }
 
@@ -179,8 +184,8 @@ func (w *wire) settle(late <-chan time.Time, holds func() bool) bool {
 
 // answered tells whether nothing is pending that would be answered by itself.
 func (w *wire) answered() bool {
-	for _, will := range w.pending {
-		if will {
+	for _, method := range w.pending {
+		if method != longLived {
 			return false
 		}
 	}
@@ -216,7 +221,7 @@ func (w *wire) accept(l line) (jsonrpc.Message, error) {
 		// The SDK would leave this one without an answer.
 		return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "a request with this id is not yet answered"}
 	}
-	w.pending[req.ID] = req.Method != longLived
+	w.pending[req.ID] = req.Method
 	return msg, nil
 }
 
@@ -268,8 +273,12 @@ func (w *wire) Write(_ context.Context, msg jsonrpc.Message) error {
 // settled strikes a request off those that are pending.
 func (w *wire) settled(id jsonrpc.ID) {
 	w.mu.Lock()
+	method := w.pending[id]
 	delete(w.pending, id)
 	w.mu.Unlock()
+	if (method == callMethod || method == promptMethod) && w.used != nil {
+		w.used()
+	}
 	select {
 	case w.changed <- struct{}{}:
 	default:
