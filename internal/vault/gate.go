@@ -128,6 +128,9 @@ var notOwner = told{audit.Denied, "", []string{"owner"}}
 
 var errNotOwner = fmt.Errorf("%w: only an owner of the vault may do this", ErrDenied)
 
+// errNoOwnerKey is for an owner who is served by a process without an owner's key.
+var errNoOwnerKey = fmt.Errorf("%w: this server has no owner's key; what only owners do is done where the vault's file is", ErrDenied)
+
 // owns tells whether the caller is an owner whose root key is here.
 func (v *Vault) owns() bool { return v.root != nil && v.recipient == "" }
 
@@ -138,5 +141,8 @@ func (s *session) owner() error {
 		return nil
 	}
 	s.told = append(s.told, notOwner)
+	if s.v.recipient == "" {
+		return errNoOwnerKey
+	}
 	return errNotOwner
 }
