@@ -20,7 +20,8 @@ type Asker interface {
 	// Secret asks for a hidden line of at most limit bytes; empty for none. The
 	// caller destroys it.
 	Secret(ctx context.Context, label string, limit int) (*secret.Bytes, error)
-	// SecretTwice is Secret asked twice, until both are the same.
+	// SecretTwice is Secret asked twice; the second time its label is followed by
+	// "again". It is an error when the answers differ.
 	SecretTwice(ctx context.Context, label string, limit int) (*secret.Bytes, error)
 	// Confirm asks for yes or no.
 	Confirm(ctx context.Context, question string) (bool, error)
@@ -88,6 +89,9 @@ func (l *lines) enter(ctx context.Context) (Vault, error) {
 		return l.create(ctx)
 	}
 	v, err := l.cfg.Open(ctx)
+	if why := triedWords(err); why != "" {
+		l.say("Locked: %s.", why)
+	}
 	for errors.Is(err, vault.ErrLocked) {
 		pass, askErr := l.ask.Secret(ctx, "Passphrase for "+clean(l.cfg.Place), passphraseMax)
 		if askErr != nil {
@@ -104,7 +108,8 @@ func (l *lines) enter(ctx context.Context) (Vault, error) {
 
 func (l *lines) create(ctx context.Context) (Vault, error) {
 	l.say("There is no vault at %s yet. One will be created.", l.cfg.Place)
-	pass, err := l.ask.SecretTwice(ctx, "New passphrase, which nobody can recover", passphraseMax)
+	l.say("Nobody can recover its passphrase.")
+	pass, err := l.ask.SecretTwice(ctx, "New passphrase", passphraseMax)
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +259,8 @@ func (l *lines) createSecret(ctx context.Context) error {
 	if err := vault.CheckSecretName(name); err != nil {
 		return err
 	}
-	value, err := l.ask.SecretTwice(ctx, "Value, which can never be viewed again", vault.MaxValue)
+	l.say("The value can never be viewed once it is stored.")
+	value, err := l.ask.SecretTwice(ctx, "Value", vault.MaxValue)
 	if err != nil {
 		return err
 	}
@@ -277,7 +283,8 @@ func (l *lines) edit(ctx context.Context) error {
 		return err
 	}
 	e := vault.Edit{IfVersion: old.Version}
-	value, err := l.ask.SecretTwice(ctx, "New value, or nothing to keep it", vault.MaxValue)
+	l.say("The hint is %s. An empty answer keeps the value.", old.Hint)
+	value, err := l.ask.SecretTwice(ctx, "New value", vault.MaxValue)
 	if err != nil {
 		return err
 	}

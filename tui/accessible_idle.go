@@ -19,12 +19,12 @@ type patient struct {
 	now   func() time.Time
 }
 
-// patiently asks one question. The clock is the wall's: a laptop that slept for an
-// hour was idle for an hour.
+// patiently asks one question.
 func patiently[T any](ctx context.Context, p patient, ask func(context.Context) (T, error)) (T, error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	since := p.now().Round(0)
+	var still stillness
+	still.begin(p.now())
 	go func() {
 		tick := time.NewTicker(min(idleEvery, p.least))
 		defer tick.Stop()
@@ -33,7 +33,7 @@ func patiently[T any](ctx context.Context, p patient, ask func(context.Context) 
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if p.now().Round(0).Sub(since) >= p.least {
+				if still.look(p.now()) >= p.least {
 					end(errIdle)
 					return
 				}

@@ -42,7 +42,9 @@ func (a *typed) Secret(_ context.Context, label string, _ int) (*secret.Bytes, e
 }
 
 func (a *typed) SecretTwice(ctx context.Context, label string, n int) (*secret.Bytes, error) {
-	return a.Secret(ctx, label, n)
+	b, err := a.Secret(ctx, label, n)
+	a.out.WriteString(label + " again:\n")
+	return b, err
 }
 
 func (a *typed) Confirm(_ context.Context, q string) (bool, error) {
@@ -116,6 +118,7 @@ func TestLines(t *testing.T) {
 		"Created NEW_ONE, hint a va••••ngth.", "NEW_ONE, version 1, hint", "description: about it", "used in no places",
 		"Nothing changed.", "Saved NEW_ONE, version 2, hint anot••••r it.", "3 web, no secrets", "Cloned NEW_ONE to web.",
 		"Deleted NEW_ONE.", "used by tool curl-charge line 5", "Nothing was deleted.", "Deleted STRIPE_API_KEY.",
+		"The value can never be viewed once it is stored.\nValue:\nValue again:\n", "An empty answer keeps the value.\nNew value:\nNew value again:\n",
 		"deleted STRIPE_API_KEY", "Created project fresh.", "project fresh, owner.", `Error: "nonsense" is no number from 1 to 13`, "Error: ",
 	} {
 		if !strings.Contains(out, want) {

@@ -239,6 +239,16 @@ func (u *ui) load() tea.Cmd {
 	})
 }
 
+// awaits tells, and says, that what was just made is not in the list yet: until it
+// is, another row is selected, which is not the one that a key is meant for.
+func (u *ui) awaits(made, selected string) bool {
+	if made == "" || made == selected || len(u.jobs) == 0 {
+		return false
+	}
+	u.say(toastWarn, "one moment: "+made+" is not in the list yet")
+	return true
+}
+
 // moved says so when the project that was open is not there any more and another
 // one took its place: a key meant for the one must not do something in the other.
 func (u *ui) moved(from string) {

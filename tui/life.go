@@ -14,6 +14,10 @@ func (m *root) entered(v Vault) tea.Cmd {
 	m.u.session = newSession(m.u.ctx, v)
 	m.u.last = m.u.session
 	m.u.say(toastNone, "")
+	m.seen = false
+	if !m.ahead.IsZero() {
+		m.sayAhead()
+	}
 	return tea.Batch(m.u.load(), m.u.pollLater())
 }
 
@@ -26,6 +30,7 @@ func (m *root) lock(why string) tea.Cmd {
 		return nil
 	}
 	u.session = nil
+	m.ahead = time.Time{}
 	u.era++
 	u.jobs = nil
 	u.say(toastNone, "")
@@ -101,17 +106,15 @@ func (m *root) idleLater() tea.Cmd {
 	if m.u.cfg.IdleLock <= 0 {
 		return nil
 	}
-	left := m.u.cfg.IdleLock - m.idleFor()
+	left := m.u.cfg.IdleLock - m.still.look(m.u.cfg.Now())
 	return m.u.after(max(min(idleEvery, left), time.Millisecond), idleMsg{})
 }
 
-func (m *root) idleFor() time.Duration { return m.u.cfg.Now().Round(0).Sub(m.idleSince.Round(0)) }
-
 func (m *root) idle() tea.Cmd {
 	if m.u.session == nil {
-		m.idleSince = m.u.cfg.Now() // nothing is open that could be locked
+		m.still.begin(m.u.cfg.Now()) // nothing is open that could be locked
 	}
-	if m.u.session != nil && m.idleFor() >= m.u.cfg.IdleLock {
+	if m.u.session != nil && m.still.look(m.u.cfg.Now()) >= m.u.cfg.IdleLock {
 		why := "locked after " + idleWords(m.u.cfg.IdleLock) + " without a key"
 		return tea.Batch(m.lock(why), m.idleLater())
 	}

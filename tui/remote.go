@@ -75,25 +75,10 @@ func RunOver(ctx context.Context, conn io.ReadWriter, sizes <-chan Size, cfg Con
 		return fmt.Errorf("starting the interface: %w", err)
 	}
 	defer typed()
-	resized := make(chan struct{})
-	go func() {
-		defer close(resized)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case s, ok := <-sizes:
-				if !ok {
-					return
-				}
-				s = s.within()
-				p.Send(tea.WindowSizeMsg{Width: s.Width, Height: s.Height})
-			}
-		}
-	}()
+	resized := passSizes(ctx, p, sizes)
 	_, err = p.Run()
 	cancel()
-	<-resized
+	resized()
 	m.u.end()
 	if err == nil { // somebody is there to read it: one who is gone takes nothing, and may never do
 		m.farewell(conn, "\r\n")
@@ -110,6 +95,28 @@ type noInput chan struct{}
 func (n noInput) Read([]byte) (int, error) {
 	<-n
 	return 0, io.EOF
+}
+
+// passSizes tells the program of new sizes until ctx ends or there are no more.
+// The function that is returned waits for that.
+func passSizes(ctx context.Context, p *tea.Program, sizes <-chan Size) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case s, ok := <-sizes:
+				if !ok {
+					return
+				}
+				s = s.within()
+				p.Send(tea.WindowSizeMsg{Width: s.Width, Height: s.Height})
+			}
+		}
+	}()
+	return func() { <-done }
 }
 
 // passTyped passes what is typed to the program, and calls gone when nobody is

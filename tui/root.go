@@ -46,17 +46,20 @@ type root struct {
 	open     int // the section that is shown
 	side     sidebar
 
-	idleSince time.Time // the last time somebody did something
-	frame     string
-	cursor    *tea.Cursor
-	fresh     bool    // frame shows the state
-	entry     *entry  // the value field that has the terminal's bytes
-	dialogs   []shown // where the dialogs are drawn
-	before    []shown // where they were drawn the last time
-	quitting  bool
+	still    stillness // since the last time somebody did something
+	frame    string
+	cursor   *tea.Cursor
+	fresh    bool    // frame shows the state
+	entry    *entry  // the value field that has the terminal's bytes
+	dialogs  []shown // where the dialogs are drawn
+	before   []shown // where they were drawn the last time
+	quitting bool
 
 	warned bool // the last key was told what speaks against leaving
 	again  bool // the one before was
+
+	seen  bool      // the workspace was drawn since the vault was opened
+	ahead time.Time // the last key typed before that; see ahead.go
 }
 
 func newRoot(ctx context.Context, cfg Config, input *secretReader) *root {
@@ -66,7 +69,8 @@ func newRoot(ctx context.Context, cfg Config, input *secretReader) *root {
 	u := &ui{ctx: ctx, cfg: cfg, input: input, theme: newTheme(true), glyphs: newGlyphs(cfg.ASCII, cfg.Environ)}
 	u.after = u.later
 	u.data = data{project: cfg.Project, rows: noRows}
-	m := &root{u: u, sections: sections(), idleSince: cfg.Now()}
+	m := &root{u: u, sections: sections()}
+	m.still.begin(cfg.Now())
 	u.told, u.entered, u.leave = m.told, m.entered, m.quit
 	if cfg.Missing {
 		m.gate = newSetup(u)
@@ -142,6 +146,9 @@ func (m *root) focusEntry() {
 }
 
 func (m *root) update(msg tea.Msg) tea.Cmd {
+	if cmd, ok := m.somebody(msg); ok {
+		return cmd
+	}
 	u := m.u
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -153,31 +160,12 @@ func (m *root) update(msg tea.Msg) tea.Cmd {
 		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value == ansi.ModeReset || msg.Value == ansi.ModeSet || msg.Value == ansi.ModePermanentlySet) {
 			u.cells = ansi.GraphemeWidth
 		}
-	case tea.KeyPressMsg:
-		m.idleSince = u.cfg.Now()
-		m.again, m.warned = m.warned, false
-		return m.key(msg)
-	case pastedMsg:
-		m.idleSince = u.cfg.Now()
-		return m.paste(msg)
-	case changedMsg:
-		m.idleSince = u.cfg.Now()
-		return m.changed()
 	case tea.ResumeMsg:
 		for _, d := range u.stack {
 			if r, ok := d.(interface{ resumed() }); ok {
 				r.resumed()
 			}
 		}
-	case tea.MouseClickMsg:
-		m.idleSince = u.cfg.Now()
-		m.again, m.warned = m.warned, false
-		if msg.Button == tea.MouseLeft {
-			return m.click(msg.X, msg.Y)
-		}
-	case tea.MouseWheelMsg:
-		m.idleSince = u.cfg.Now()
-		m.wheel(msg)
 	case replyMsg:
 		u.finish(msg.job)
 		if msg.era == u.era {
@@ -206,6 +194,33 @@ func (m *root) update(msg tea.Msg) tea.Cmd {
 		}
 	}
 	return nil
+}
+
+// somebody takes what a person did, and false is anything else.
+func (m *root) somebody(msg tea.Msg) (tea.Cmd, bool) {
+	switch msg.(type) {
+	case tea.KeyPressMsg, pastedMsg, changedMsg, tea.MouseClickMsg, tea.MouseWheelMsg:
+		m.still.begin(m.u.cfg.Now())
+	default:
+		return nil, false
+	}
+	switch msg := msg.(type) {
+	case tea.KeyPressMsg:
+		m.again, m.warned = m.warned, false
+		return m.key(msg), true
+	case pastedMsg:
+		return m.paste(msg), true
+	case changedMsg:
+		return m.changed(), true
+	case tea.MouseClickMsg:
+		m.again, m.warned = m.warned, false
+		if msg.Button == tea.MouseLeft {
+			return m.click(msg.X, msg.Y), true
+		}
+	case tea.MouseWheelMsg:
+		m.wheel(msg)
+	}
+	return nil, true
 }
 
 // typing tells whether letters are text now.
@@ -243,7 +258,7 @@ func (m *root) key(msg tea.KeyPressMsg) tea.Cmd {
 	if cmd, ok := press(u, key, m.always()); ok {
 		return cmd
 	}
-	if m.tooSmall() || deaf {
+	if m.noteAhead() || m.tooSmall() || deaf {
 		return nil
 	}
 	if d := m.top(); d != nil {
@@ -280,6 +295,9 @@ func (m *root) scrollTop(key string) bool {
 // paste gives pasted text to the field that owns the input, or refuses it.
 func (m *root) paste(msg pastedMsg) tea.Cmd {
 	u := m.u
+	if m.noteAhead() {
+		return nil
+	}
 	if !m.typing() || m.tooSmall() {
 		u.say(toastWarn, "pasted text ignored: no field is open for it")
 		return nil
@@ -296,6 +314,9 @@ func (m *root) paste(msg pastedMsg) tea.Cmd {
 
 // changed follows a change of the value being typed.
 func (m *root) changed() tea.Cmd {
+	if m.noteAhead() {
+		return m.changedAhead()
+	}
 	if d := m.top(); d != nil {
 		return d.update(m.u, changedMsg{})
 	}
@@ -340,6 +361,7 @@ func (m *root) View() tea.View {
 	if !m.fresh {
 		m.frame = m.draw()
 		m.fresh = true
+		m.nowSeen()
 	}
 	v := tea.NewView(m.frame)
 	v.Cursor = m.cursor

@@ -148,7 +148,7 @@ func (d *clone) clone(u *ui) tea.Cmd {
 	})
 }
 
-func (d *clone) typing() bool { return !d.asking }
+func (d *clone) typing() bool { return !d.asking && len(d.targets) > 0 }
 
 func (d *clone) interrupted() {
 	if d.busy {
@@ -165,6 +165,12 @@ func (d *clone) groups(u *ui) []group {
 		return []group{{"Clone", []binding{
 			{keys: "enter", help: "confirm", hint: hintAlways, off: busy, run: func() tea.Cmd { return d.clone(u) }},
 			{keys: "esc", help: "back", hint: hintAlways, run: func() tea.Cmd { d.asking = d.busy; return nil }},
+		}}}
+	}
+	if len(d.targets) == 0 {
+		return []group{{"Clone", []binding{
+			{keys: "p", help: "projects", hint: hintAlways, run: func() tea.Cmd { u.close(d); return openProjects(u) }},
+			{keys: "esc", help: "cancel", hint: hintAlways, run: func() tea.Cmd { u.close(d); return nil }},
 		}}}
 	}
 	return []group{{"Clone", []binding{
@@ -196,8 +202,7 @@ func (d *clone) sheet(u *ui, w, _ int) sheet {
 	sw := newSheet(u, w, "Clone "+d.secret.Name+" to"+u.glyphs.ellipsis)
 	switch {
 	case len(d.targets) == 0:
-		sw.para("", "There is no other project to clone it to. p makes one.")
-		sw.space()
+		sw.para("", "There is no other project to clone it to. Make one with n in the list of projects.")
 	case d.asking:
 		sw.para(t.strong, "Clone to "+d.targets[d.chosen()].name+"?")
 		sw.space()

@@ -155,6 +155,9 @@ func TestCloneWithoutATarget(t *testing.T) {
 	s.sees("There is no other project")
 	s.keys("enter esc")
 	s.lacks("There is no other project")
+	s.keys("c p")
+	s.sees("Projects", "n new")
+	s.lacks("There is no other project")
 }
 
 // What began to refer to a secret while its deletion was asked wants the name

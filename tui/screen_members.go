@@ -115,7 +115,12 @@ func (s *membersScreen) actions(u *ui) []binding {
 		project = "there is no project yet"
 	}
 	on := func(fn func(*person) tea.Cmd) func() tea.Cmd {
-		return func() tea.Cmd { return fn(sel) }
+		return func() tea.Cmd {
+			if u.awaits(u.someone, sel.name) {
+				return nil
+			}
+			return fn(sel)
+		}
 	}
 	return []binding{
 		addMember(u),

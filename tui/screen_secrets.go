@@ -145,7 +145,12 @@ func (s *secretsScreen) actions(u *ui) []binding {
 		name = " " + sel.Name
 	}
 	on := func(fn func(*vault.Secret) tea.Cmd) func() tea.Cmd {
-		return func() tea.Cmd { return fn(sel) }
+		return func() tea.Cmd {
+			if u.awaits(u.wanted, sel.Name) {
+				return nil
+			}
+			return fn(sel)
+		}
 	}
 	return []binding{
 		{keys: "n", help: "new", name: "create a secret", off: manage, hint: hintAlways,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"tacenda/internal/vault"
 )
@@ -61,4 +62,35 @@ func TestInstructionNamesAll(t *testing.T) {
 	for _, d := range drawn {
 		s.sees(d.name)
 	}
+}
+
+// A form that is still empty shows what belongs in it, and blames nobody for what
+// was not written yet.
+func TestTextFormBegins(t *testing.T) {
+	const nothing = "the definition is empty"
+	s := newDrawn(t, 80, 24, func(_ *stage, c *Config) {
+		c.CheckTool = func(text string) (Tool, []Problem) {
+			if text == "" {
+				return Tool{}, []Problem{{Line: 1, Text: nothing}}
+			}
+			return checkTool(text)
+		}
+	})
+	s.keys("2 n")
+	s.wait(time.Second)
+	s.sees("For example", "url: https://api.example.com/v1/items", "Bearer {{NAME}}")
+	s.lacks(nothing, "! 1")
+	s.keys("tab m")
+	s.wait(time.Second)
+	s.sees("Preview")
+	s.lacks("For example")
+	s.keys("backspace")
+	s.wait(time.Second)
+	s.sees("For example")
+	s.lacks(nothing)
+	s.keys("shift+tab a ctrl+s")
+	s.sees("! it needs a text")
+	s.keys("esc y")
+	s.keys("3 n")
+	s.sees("For example", "Look the order up first.")
 }

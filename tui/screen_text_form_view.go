@@ -127,7 +127,7 @@ func (f *textForm) drawText(sw *sheetWriter, rows formRows) {
 		sw.add(r.end())
 	}
 	var marked map[int]bool
-	if f.doc != nil && f.seen.revision == e.revision {
+	if f.doc != nil && f.seen.revision == e.revision && !f.blank() {
 		marked = f.doc.marked()
 	}
 	first := len(sw.lines)
@@ -156,6 +156,14 @@ func (f *textForm) drawPreview(sw *sheetWriter, n int) {
 		head.text(t.dim, count(len(f.offer.names), "name", "names")+", enter puts one in")
 		sw.add(head.end())
 		f.offer.draw(sw, n, u.data.rows)
+		return
+	}
+	if f.blank() {
+		head.text(t.strong, "For example")
+		sw.add(head.end())
+		for i := range n {
+			sw.line(t.dim, "  "+f.example(i))
+		}
 		return
 	}
 	head.text(t.strong, "Preview")
@@ -187,6 +195,26 @@ func (f *textForm) drawPreview(sw *sheetWriter, n int) {
 		}
 		sw.add(r.end())
 	}
+}
+
+// blank tells that nothing was written yet: then there is nothing wrong with it
+// either, and an example says what belongs there.
+func (f *textForm) blank() bool {
+	lines := f.editor().lines
+	return len(lines) == 1 && lines[0] == ""
+}
+
+// example is line i of what a text may look like; short enough for the preview of
+// the smallest screen that has one.
+func (f *textForm) example(i int) string {
+	lines := []string{"method: GET", "url: https://api.example.com/v1/items", "headers:", "  Authorization: Bearer {{NAME}}"}
+	if f.kind == vault.Instruction {
+		lines = []string{"Look the order up first. Then call the refund tool."}
+	}
+	if i >= len(lines) {
+		return ""
+	}
+	return lines[i]
 }
 
 // drawBeside draws the text on the left and the preview on the right.
@@ -222,7 +250,7 @@ func (f *textForm) drawNotices(sw *sheetWriter, n int) {
 		}
 		wrong = len(f.doc.problems)
 		for i, p := range f.doc.problems {
-			if i == 2*n {
+			if i == 2*n || f.blank() {
 				break // more are not shown anyway
 			}
 			st, mark := t.warn, "!"

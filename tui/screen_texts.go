@@ -207,7 +207,12 @@ func (s *textsScreen) actions(u *ui) []binding {
 		name = " " + sel.Name
 	}
 	on := func(fn func(*textRow) tea.Cmd) func() tea.Cmd {
-		return func() tea.Cmd { return fn(sel) }
+		return func() tea.Cmd {
+			if s.kind == u.sought.kind && u.awaits(u.sought.name, sel.Name) {
+				return nil
+			}
+			return fn(sel)
+		}
 	}
 	out := []binding{
 		{keys: "n", help: "new", name: "create " + s.words.one, off: manage, hint: onList,

@@ -39,16 +39,31 @@ func (d *unlock) drop() { d.pass.drop() }
 // the box is for.
 func (d *unlock) tryOpen(u *ui) tea.Cmd {
 	d.trying = true
+	asked := !d.quiet // by a key, which must not seem to do nothing
 	return task(u, "opening the vault", u.cfg.Open, func(v Vault, err error) tea.Cmd {
 		d.trying, d.quiet = false, false
 		if err == nil {
 			return tea.Batch(u.entered(v), func() tea.Msg { collect(); return nil })
 		}
-		if !errors.Is(err, vault.ErrLocked) {
+		d.why = triedWords(err)
+		switch {
+		case !errors.Is(err, vault.ErrLocked):
 			d.trouble = reason(err)
+		case asked && d.why == "":
+			d.why = "no key was found that opens it: type the passphrase"
 		}
 		return nil
 	})
+}
+
+// triedWords says what was tried to open a vault that is still locked, if who tried
+// it tells: a key that was given and does not fit is worth a word.
+func triedWords(err error) string {
+	var t interface{ Tried() string }
+	if errors.As(err, &t) {
+		return t.Tried()
+	}
+	return ""
 }
 
 // try tries the passphrase; without one, what asks nobody.
@@ -114,7 +129,7 @@ func (d *unlock) sheet(u *ui, w, _ int) sheet {
 	case d.trying:
 		sw.line(t.dim, "opening "+u.glyphs.ellipsis)
 	case d.why != "":
-		sw.line(t.dim, d.why)
+		sw.para(t.dim, d.why)
 	default:
 		sw.line(t.dim, "enter alone tries your keys again")
 	}

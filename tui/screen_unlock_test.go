@@ -28,6 +28,30 @@ func TestUnlock(t *testing.T) {
 	s.sees("acme / api-gateway / Secrets", "> DATABASE_URL")
 }
 
+// What was tried and does not fit is said, and enter alone does not seem to do
+// nothing.
+func TestUnlockSaysWhatWasTried(t *testing.T) {
+	tried := "tried deploy.key (fits no key of the vault)"
+	s := newDrawn(t, 80, 24, locked, func(_ *stage, c *Config) {
+		c.Open = func(context.Context) (Vault, error) { return nil, stillLockedError(tried) }
+	})
+	s.sees("tried deploy.key (fits no key of the vault)")
+	s.lacks("!")
+	tried = ""
+	s.keys("enter")
+	s.sees("no key was found that opens it")
+	s.text("wrong")
+	s.keys("enter")
+	s.sees("! wrong passphrase")
+}
+
+// stillLockedError is a vault.ErrLocked that says what was tried.
+type stillLockedError string
+
+func (e stillLockedError) Error() string { return "opening it: " + string(e) }
+func (e stillLockedError) Unwrap() error { return vault.ErrLocked }
+func (e stillLockedError) Tried() string { return string(e) }
+
 func TestUnlockFailsOtherwise(t *testing.T) {
 	s := newDrawn(t, 80, 24, func(_ *stage, c *Config) {
 		c.Open = func(context.Context) (Vault, error) {
@@ -138,6 +162,21 @@ func TestIdleLockAfterSleep(t *testing.T) {
 	s := newDrawn(t, 80, 24, func(_ *stage, c *Config) { c.IdleLock = 10 * time.Minute })
 	s.now = s.now.Add(3 * time.Hour)
 	s.wait(idleEvery)
+	s.sees("Unlock vault")
+}
+
+// A clock that is set back, as by a server of the time, keeps no vault open.
+func TestIdleLockWhenTheClockIsSetBack(t *testing.T) {
+	var back time.Duration // of the clock on the wall; timers go on
+	s := newDrawn(t, 80, 24, func(_ *stage, c *Config) {
+		now := c.Now
+		c.IdleLock, c.Now = 10*time.Minute, func() time.Time { return now().Add(-back) }
+	})
+	s.wait(9*time.Minute + 30*time.Second)
+	back = 3 * time.Hour
+	s.wait(20 * time.Second)
+	s.lacks("Unlock vault")
+	s.wait(20 * time.Second)
 	s.sees("Unlock vault")
 }
 

@@ -35,7 +35,8 @@ type Config struct {
 	Keys    []Key  // keys of the user that a new vault could be opened with
 
 	// Open tries what asks nobody: identities, the agent, a keyring. An error
-	// that is vault.ErrLocked leads to the passphrase; any other is shown.
+	// that is vault.ErrLocked leads to the passphrase, below what its method
+	// Tried() string says, if it has one; any other is shown.
 	Open func(ctx context.Context) (Vault, error)
 	// Unlock tries a passphrase, which stays the interface's to destroy.
 	Unlock func(ctx context.Context, passphrase *secret.Bytes) (Vault, error)
