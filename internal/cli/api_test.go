@@ -22,6 +22,7 @@ import (
 //	/login           200 if the header Authorization is "Bearer good-0123456789", else 401 and what it was
 //	/to?to=URL       a redirect there
 //	/slow            nothing, until whoever asks goes away
+//	/beyond          a redirect to /echo, and behind it the header Authorization, which nobody asked for
 //	/escape          what a terminal would act upon
 func startAPI(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
@@ -71,6 +72,12 @@ func answerAPI(w http.ResponseWriter, req *http.Request, text string) {
 		http.Redirect(w, req, req.URL.Query().Get("to"), http.StatusTemporaryRedirect)
 	case path == "/slow":
 		waitForEnd(req.Context())
+	case path == "/beyond":
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n"+auth)
 	case path == "/escape":
 		_, _ = io.WriteString(w, "red \x1b[31mtext\x1b]52;c;aGk=\x07\u202e end\r\nnext")
 	case path == "/hidden":

@@ -136,7 +136,8 @@ func (l *serverLog) head() (string, error) {
 func (l *serverLog) check(head string) error {
 	if l == nil {
 		if head != "" {
-			return fmt.Errorf("%w: there is no server's log here, and the head names one", vault.ErrDamaged)
+			return hinted(fmt.Errorf("%w: there is no server's log here, and the head names one", vault.ErrDamaged),
+				"check it where the server is, with ssh HOST audit --verify=HEAD, or give the head without its third part")
 		}
 		return nil
 	}

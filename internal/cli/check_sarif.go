@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"net/url"
 	"path/filepath"
@@ -31,7 +30,10 @@ func writeSARIF(w io.Writer, project string, found []finding) error {
 	}
 	results := []m{}
 	for _, f := range found {
-		message := fmt.Sprintf("%s: %s: %s", f.Kind, cmp.Or(f.Text, f.Name), f.Why)
+		message := f.Kind + ": " + f.Why
+		if what := cmp.Or(f.Text, f.Name); what != "" {
+			message = f.Kind + ": " + what + ": " + f.Why
+		}
 		place := m{"artifactLocation": m{"uri": sarifURI(project, f)}}
 		if f.Source != "" {
 			place["region"] = m{"startLine": f.Line, "startColumn": f.Column}

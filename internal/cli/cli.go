@@ -12,6 +12,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
+	"log"
 	"os"
 	"slices"
 	"strings"
@@ -57,6 +59,7 @@ type app struct {
 	asks     *bool          // whether there is a terminal to ask on, once it was looked for
 
 	caller *caller // on a server: for whom this runs; nil for who started the process
+	judged bool    // whether the caller may run the command was decided
 
 	inInterface bool // the terminal interface has the terminal: nothing else may write or ask there
 	unattended  bool // never ask: standard input and output are an agent's, and so may the terminal be
@@ -125,6 +128,10 @@ func commands() []command {
 
 // run is Main with its seams.
 func run(sys System, s seams) exitCode {
+	// Packages of the standard library write to its logger of their own accord:
+	// net/http what a server sent that it did not ask for, and with GODEBUG set
+	// every header that goes out. Nothing masks that, and nobody asked for it.
+	log.SetOutput(io.Discard)
 	ctx, signals := watchSignals(context.Background())
 	if err := spareDescriptors(); err != nil {
 		a := &app{sys: sys, out: &stream{file: sys.Stdout}, err: &stream{file: sys.Stderr}}

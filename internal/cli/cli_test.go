@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -60,6 +61,7 @@ func TestScripts(t *testing.T) {
 			"size":      size,
 			"flip":      flip,
 			"flip-text": flipText,
+			"flip-free": flipFree,
 			"future":    future,
 			"api":       startAPI,
 			"agent-pid": agentPID,
@@ -253,6 +255,27 @@ func flipText(ts *testscript.TestScript, neg bool, args []string) {
 		value[len(value)-1] ^= 1
 		return true
 	})
+}
+
+// flipFree makes the list of free pages name one that is in use: no record is
+// harmed, and the file is damaged all the same.
+func flipFree(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flip-free file")
+	}
+	path := ts.MkAbs(args[0])
+	raw, err := os.ReadFile(path)
+	ts.Check(err)
+	ne, meta := binary.NativeEndian, 16 // of the older commit, or of the newer one; store/bolt_page.go draws them
+	if ne.Uint64(raw[4096+64:]) > ne.Uint64(raw[64:]) {
+		meta += 4096
+	}
+	free := raw[4096*ne.Uint64(raw[meta+32:]):]
+	if n := ne.Uint16(free[10:]); n == 0 || n == 0xffff {
+		ts.Fatalf("%d free pages: the vault is not what this command is about", n)
+	}
+	copy(free[16:24], raw[meta+16:]) // the root of all records
+	ts.Check(os.WriteFile(path, raw, 0o600))
 }
 
 // future makes a vault one of a version that this program does not know.

@@ -5,6 +5,6 @@ package cli
 import "errors"
 
 // clobberFreed needs a process that becomes another program.
-func clobberFreed() error {
+func (*app) clobberFreed() error {
 	return errors.New("this system cannot start a program in the place of another")
 }

@@ -35,6 +35,8 @@ type auditFlags struct {
 	verify string
 }
 
+const headHint = "give the whole line that tacenda audit --head printed"
+
 // verifyOnly is what --verify has without a head.
 const verifyOnly = "chain"
 
@@ -51,7 +53,16 @@ passes through it. Without that, whoever has the keys could rewrite it.
 Exit codes: 2 malformed option; 5 no such project; 8 the history was changed.`,
 		Example: "  tacenda audit --since 7d\n  tacenda audit --secret API_KEY --json\n  tacenda audit --verify=\"$(cat head.txt)\"",
 		Args:    exactly(0, "no arguments (a head is given as --verify=HEAD)"),
-		RunE:    func(c *cobra.Command, _ []string) error { return a.audit(c.Context(), f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			// Nothing, as an unset variable makes it, would check nothing and end with 0.
+			if c.Flags().Changed("verify") && f.verify == "" {
+				return hinted(usagef("--verify: this is no head"), headHint)
+			}
+			if c.Flags().Changed("since") && f.since == "" {
+				return usagef("--since: the time is missing; write 2027-01-31, 2027-01-31T12:00:00Z or 7d")
+			}
+			return a.audit(c.Context(), f)
+		},
 	}
 	a.jsonFlag(c)
 	c.Flags().StringVar(&f.since, "since", "", "only what happened `WHEN` or later: 7d, 2027-01-31, RFC 3339")
@@ -79,7 +90,7 @@ func (a *app) audit(ctx context.Context, f auditFlags) error {
 		return usagef("--head and --verify exclude each other")
 	}
 	if f.verify != "" && f.verify != verifyOnly && !isHead(f.verify) {
-		return hinted(usagef("--verify: this is no head"), "give the whole line that tacenda audit --head printed")
+		return hinted(usagef("--verify: this is no head"), headHint)
 	}
 	project, v, err := a.openProject(ctx, forReading)
 	if err != nil {

@@ -49,7 +49,11 @@ func (f finding) String() string {
 		return fmt.Sprintf("%s: %s: %s", f.Kind, f.Name, f.Why)
 	}
 	at := useJSON{f.Source, f.File, fmt.Sprintf("%d:%d", f.Line, f.Column)}
-	return fmt.Sprintf("%s: %s: %s: %s", at, f.Kind, plain.String(f.Text), plain.String(f.Why))
+	what := plain.String(f.Why)
+	if f.Text != "" { // there is none where the whole file is meant
+		what = plain.String(f.Text) + ": " + what
+	}
+	return fmt.Sprintf("%s: %s: %s", at, f.Kind, what)
 }
 
 func (a *app) checkCommand() *cobra.Command {

@@ -88,6 +88,10 @@ func (a *app) create(c *cobra.Command, name string, meta *metaFlags, value *valu
 	if err := meta.check(time.Now()); err != nil {
 		return err
 	}
+	if meta.expires == "" && c.Flags().Changed("expires") { // an unset variable is no wish for a secret without end
+		_, err := parseExpiry("", time.Now())
+		return err
+	}
 	if err := value.check(a, c); err != nil {
 		return err
 	}

@@ -127,6 +127,9 @@ func (a *app) refuseInUse(ctx context.Context, v gate, project string, names, pa
 	if places == 0 {
 		return nil
 	}
-	return hinted(failf(exitInUse, "deleting %s: in use in %s; nothing was deleted", strings.Join(used, ", "), number(places, "place")),
-		"change what uses it, or delete with --force")
+	hint := "change what uses it, or delete with --force"
+	if len(paths) > 0 {
+		hint += " and without --in"
+	}
+	return hinted(failf(exitInUse, "deleting %s: in use in %s; nothing was deleted", strings.Join(used, ", "), number(places, "place")), hint)
 }

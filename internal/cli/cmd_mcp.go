@@ -77,6 +77,7 @@ func (a *app) mcp(c *cobra.Command, f *mcpFlags) error {
 	if err := a.claimStdin("the agent's requests", "-"); err != nil {
 		return err
 	}
+	a.overwriteFreed("the HTTP library copies of values")
 	// The agent may well run on a terminal. A question on it would stand across
 	// the agent's screen, and a program that waits for the answer looks dead.
 	a.unattended = true
@@ -85,9 +86,11 @@ func (a *app) mcp(c *cobra.Command, f *mcpFlags) error {
 		return explainLocked(err)
 	}
 	defer v.Close()
+	sweeps := newSweeper()
+	go sweeps.run(ctx)
 	s, err := mcp.New(ctx, mcp.Config{
 		Vault: v, Project: project, Version: versionInfo().Version,
-		Only: f.only, ReadOnly: f.readOnly, MaxCalls: f.maxCalls, Note: a.note,
+		Only: f.only, ReadOnly: f.readOnly, MaxCalls: f.maxCalls, Note: a.note, Used: sweeps.wake,
 	})
 	if err != nil {
 		return err

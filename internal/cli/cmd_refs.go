@@ -135,12 +135,15 @@ func (a *app) walkTemplates(ctx context.Context, paths []string, known func(stri
 			}
 			continue
 		}
-		err = filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
+		// A directory that is named counts whatever it is called, and with the separator
+		// also where a link leads there: WalkDir itself looks behind none.
+		root := path + string(filepath.Separator)
+		err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err = errors.Join(err, ctx.Err()); err != nil {
 				return plainPathError(err)
 			}
 			switch {
-			case d.IsDir() && slices.Contains(skippedDirs[:], d.Name()):
+			case d.IsDir() && path != root && slices.Contains(skippedDirs[:], d.Name()):
 				return fs.SkipDir
 			case !d.Type().IsRegular():
 				return nil
@@ -158,6 +161,12 @@ func (a *app) walkTemplates(ctx context.Context, paths []string, known func(stri
 // looks at as much.
 const textProbe = 8000
 
+// wideTemplate tells whether a file is UTF-16 with what looks like a placeholder:
+// no picture, but a template that somebody saved in the wrong way.
+func wideTemplate(head []byte) bool {
+	return utf16Mark(head) && (bytes.Contains(head, []byte("{\x00{\x00")) || bytes.Contains(head, []byte("\x00{\x00{")))
+}
+
 // walkFile reads one file. Unless all is set, one that is not text is passed
 // over: nobody names an image to look for placeholders in it.
 func (a *app) walkFile(ctx context.Context, path string, all bool, o resolver.Options, fn func(resolver.Occurrence) error) error {
@@ -169,7 +178,7 @@ func (a *app) walkFile(ctx context.Context, path string, all bool, o resolver.Op
 	r := bufio.NewReaderSize(in, textProbe)
 	if !all {
 		head, _ := r.Peek(textProbe)
-		if bytes.IndexByte(head, 0) >= 0 {
+		if bytes.IndexByte(head, 0) >= 0 && !wideTemplate(head) {
 			return nil
 		}
 	}

@@ -216,7 +216,7 @@ func (a *app) resolve(c *cobra.Command, files []string, f *resolveFlags) error {
 		}
 		sources = []*source{textSource("instruction "+t.Name, t.Text)}
 	}
-	r := &resolving{a: a, v: v, project: project, sources: sources, flags: f, escape: escape, mode: mode, targets: targets, forModel: forModel}
+	r := &resolving{a: a, v: v, project: project, sources: sources, flags: f, escape: escape, mode: mode, targets: targets, forModel: forModel, opens: !f.preview && !refused}
 	if err := r.scan(c.Context()); err != nil {
 		return err
 	}
@@ -286,6 +286,7 @@ type resolving struct {
 	targets []string
 
 	forModel bool // a model will read what comes out
+	opens    bool // values: a preview needs none, and no permission to use them
 
 	names  []string // that the templates use, each once
 	have   []string // of the project; loaded when a message needs them
@@ -315,6 +316,11 @@ func (r *resolving) scan(ctx context.Context) error {
 		}
 		s.template = t
 		near := t.NearMisses()
+		if near.Total > 0 && total == 0 {
+			if err := r.mayUse(ctx); err != nil {
+				return err
+			}
+		}
 		r.a.problems(near, !r.flags.strict)
 		total += near.Total
 		for _, name := range t.Names() {
@@ -325,7 +331,7 @@ func (r *resolving) scan(ctx context.Context) error {
 		}
 	}
 	if r.flags.strict && total > 0 {
-		return failf(exitUnresolved, "resolving: near misses: %d", total)
+		return r.refuseNear(ctx, total)
 	}
 	return nil
 }
@@ -351,14 +357,9 @@ func (r *resolving) missing(ctx context.Context, outcome string) error {
 	if err != nil {
 		return err
 	}
-	total := 0
-	for _, s := range r.sources {
-		problems, err := s.template.Missing(have)
-		if err != nil {
-			return fmt.Errorf("resolving %s: %w", s.name, err)
-		}
-		r.a.problems(problems, false)
-		total += problems.Total
+	total, err := r.listMissing(have)
+	if err != nil {
+		return err
 	}
 	what := "1 placeholder names a secret"
 	if total != 1 {

@@ -3,12 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -55,9 +53,7 @@ was changed.`,
   tacenda serve --identity bastion.key --allow-net 10.0.0.0/8`,
 		Args: exactly(0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := clobberFreed(); err != nil {
-				a.warn("what the SSH library copies of values is not overwritten when it is freed: " + err.Error())
-			}
+			a.overwriteFreed("the SSH library copies of values")
 			return a.serve(c.Context(), f)
 		},
 	}
@@ -79,9 +75,9 @@ type server struct {
 	history *serverLog // the same, to be read
 	notes   *slog.Logger
 	allow   []netip.Prefix
-	sweeps  chan struct{} // wakes who frees memory
-	lost    chan error    // the vault that was opened opens no more
-	rooms   sync.Map      // of agent.Room, by the fingerprint of a key; there are as many as members
+	sweeps  sweeper
+	lost    chan error // the vault that was opened opens no more
+	rooms   sync.Map   // of agent.Room, by the fingerprint of a key; there are as many as members
 
 	name    string // of the vault, in headers
 	project string // where an interface begins
@@ -92,7 +88,7 @@ type server struct {
 const stopGrace = grace * 3 / 4
 
 func (a *app) serve(ctx context.Context, f serveFlags) error {
-	s := &server{a: a, sweeps: make(chan struct{}, 1), lost: make(chan error, 1)}
+	s := &server{a: a, sweeps: newSweeper(), lost: make(chan error, 1)}
 	for _, text := range f.allow {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -177,7 +173,7 @@ func (s *server) listen(ctx context.Context, f serveFlags, key gossh.Signer, mad
 	}
 	ssh, err := bastion.New(bastion.Config{
 		Authenticate: s.authenticate, Handle: s.handle, HostKey: key, Log: s.notes, Idle: f.idle, Max: f.max,
-		Ended: s.ended,
+		Refused: s.refused, Ended: s.sweeps.wake,
 	})
 	if err != nil {
 		return err
@@ -185,10 +181,10 @@ func (s *server) listen(ctx context.Context, f serveFlags, key gossh.Signer, mad
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", f.listen)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w", f.listen, err)
+		return failf(exitFailure, "listening on %s: %v", f.listen, err) // also where a port needs a right: no permission of the vault's
 	}
 	s.notes.Info("listening", "address", l.Addr().String(), "host_key", gossh.FingerprintSHA256(key.PublicKey()), "new_host_key", made)
-	go s.sweep(ctx)
+	go s.sweeps.run(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- ssh.Serve(l) }()
 	if err := agent.Notify(s.a.sys.Getenv("NOTIFY_SOCKET"), "READY=1"); err != nil {
@@ -213,36 +209,6 @@ func (s *server) listen(ctx context.Context, f serveFlags, key gossh.Signer, mad
 		return errors.Join(<-ended, lost) // which says more than the signal that may have come as well
 	}
 	return errors.Join(<-ended, ctx.Err())
-}
-
-// ended wakes the sweep, unless it was woken already.
-func (s *server) ended() {
-	select {
-	case s.sweeps <- struct{}{}:
-	default:
-	}
-}
-
-// sweepPauses are how long a sweep waits before each of its two collections. Some
-// goroutines of a connection end later than it does, and a pool lets go of what it
-// holds at the second collection only.
-var sweepPauses = [...]time.Duration{50 * time.Millisecond, 400 * time.Millisecond}
-
-// sweep frees what the SSH library and Go's own crypto packages left on the heap
-// of a session, once it has ended: freed memory is overwritten, see
-// clobberFreed.
-func (s *server) sweep(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.sweeps:
-		}
-		for _, pause := range sweepPauses {
-			time.Sleep(pause)
-			debug.FreeOSMemory()
-		}
-	}
 }
 
 // authenticate says whose a public key is.

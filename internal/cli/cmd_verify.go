@@ -67,9 +67,9 @@ func (a *app) verify(ctx context.Context, files []string) error {
 		return err
 	}
 	if len(damage) > 0 {
-		what := "1 record is damaged"
+		what := "1 thing is damaged" // a record, a history, a project or the file itself: the list says which
 		if len(damage) > 1 {
-			what = fmt.Sprintf("%d records are damaged", len(damage))
+			what = fmt.Sprintf("%d things are damaged", len(damage))
 		}
 		return hinted(failf(exitDamaged, "verify: %s", what), "what is not listed can still be read; tacenda restore brings a backup back")
 	}

@@ -312,17 +312,35 @@ func (o *openers) explain(path string, err error) error {
 		}
 	}
 	tried = slices.Compact(tried) // a prompt comes three times
-	text := "there is nothing to open it with"
+	stays := &unopenedError{path: path}
 	if len(tried) > 0 {
-		text = "tried " + strings.Join(tried, ", ")
+		stays.tried = "tried " + strings.Join(tried, ", ")
 	}
 	hint := "give --identity FILE or --passphrase-file FILE, or run it at a terminal"
 	if errors.Is(err, keyring.ErrCostly) {
 		hint = "add --allow-costly if you made the vault so"
 	}
 	code, _ := verdict(err)
-	return &failure{code: code, hint: hint, err: fmt.Errorf("opening %s: %s", path, text)}
+	return &failure{code: code, hint: hint, err: stays}
 }
+
+// unopenedError is the vault.ErrLocked of a vault that stays closed: the interface asks
+// for the passphrase then.
+type unopenedError struct{ path, tried string }
+
+func (e *unopenedError) Error() string {
+	text := e.tried
+	if text == "" {
+		text = "there is nothing to open it with"
+	}
+	return "opening " + e.path + ": " + text
+}
+
+func (e *unopenedError) Unwrap() error { return vault.ErrLocked }
+
+// Tried is what was tried and why it did not help; empty when there was nothing.
+// The interface shows it above its question.
+func (e *unopenedError) Tried() string { return e.tried }
 
 // promptTries is how often a passphrase may be typed wrong.
 const promptTries = 3

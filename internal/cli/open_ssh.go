@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -56,7 +58,12 @@ func (p *sshPlace) plain() bool {
 	} else if !only(host, letters+".-") {
 		return false
 	}
-	return host != "" && only(p.user, letters+".@+-") && only(p.port, "0123456789") && len(p.port) <= 5
+	return host != "" && only(p.user, letters+".@+-") && (p.port == "" || only(p.port, "0123456789") && isPort(p.port))
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
 }
 
 // args are ssh's, to run the server's gate.
@@ -65,9 +72,7 @@ func (p *sshPlace) args(ask bool, identities []string) []string {
 	if !ask {
 		args = append(args, "-o", "BatchMode=yes")
 	}
-	for _, path := range identities {
-		args = append(args, "-i", path)
-	}
+	args = append(args, identities...)
 	if p.user != "" {
 		args = append(args, "-l", p.user)
 	}
@@ -96,6 +101,37 @@ func (g *sshGate) Close() {
 	g.end()
 }
 
+// sshIdentities are ssh's options for the keys that were given: an SSH key is as
+// good there as with a file. Where there is one ssh offers no other key of its
+// agent, which it would do first, and whoever asked for less would come in as
+// somebody who may do more.
+func (a *app) sshIdentities(ctx context.Context) ([]string, error) {
+	var options []string
+	named := false
+	for _, path := range a.globals.identities {
+		if _, passed := descriptor(path); passed || isStdin(path) {
+			a.warn("--identity " + path + ": ssh reads keys from files alone, and offers its own")
+			continue
+		}
+		options = append(options, "-i", path)
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			continue // reading would use it up
+		}
+		f, err := a.openInput(ctx, path)
+		if err != nil {
+			return nil, fmt.Errorf("--identity: %w", err)
+		}
+		start := make([]byte, len("-----BEGIN")) // no part of a key
+		n, _ := io.ReadFull(f, start)
+		_ = f.Close()
+		named = named || string(start[:n]) == "-----BEGIN" || strings.HasPrefix(string(start[:n]), "ssh-")
+	}
+	if named {
+		options = append(options, "-o", "IdentitiesOnly=yes")
+	}
+	return options, nil
+}
+
 // openSSH reaches the vault behind a server through the system's ssh.
 func (a *app) openSSH(ctx context.Context, p *sshPlace, where string) (gate, error) {
 	path, err := exec.LookPath("ssh")
@@ -106,14 +142,12 @@ func (a *app) openSSH(ctx context.Context, p *sshPlace, where string) (gate, err
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", where, err)
 	}
-	var identities []string
-	for _, id := range a.globals.identities { // an SSH key is as good there as with a file
-		if _, passed := descriptor(id); !passed && !isStdin(id) {
-			identities = append(identities, id)
-		}
+	options, err := a.sshIdentities(ctx)
+	if err != nil {
+		return nil, err
 	}
 	said := &lastLine{}
-	c := exec.Command(path, p.args(!a.inInterface && !a.unattended, identities)...)
+	c := exec.Command(path, p.args(!a.inInterface && !a.unattended, options)...)
 	c.Stdin, c.Stdout, c.Stderr = theirs, theirs, said
 	c.WaitDelay = sshGoodbye // what ssh started, a proxy or a shared connection, may hold on to its standard error
 	err = c.Start()

@@ -5,6 +5,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,7 +50,7 @@ func TestSSHLeavesSomethingBehind(t *testing.T) {
 // shell for what somebody's configuration of ssh starts.
 func TestSSHPlaces(t *testing.T) {
 	for _, where := range []string{
-		"ssh://-oProxyCommand=id", "ssh://-l@h", "ssh://h/path", "ssh://h//", "ssh://h:22x", "ssh://h:-1", "ssh://h:123456", "ssh://", "ssh://@h", "ssh://u@",
+		"ssh://-oProxyCommand=id", "ssh://-l@h", "ssh://h/path", "ssh://h//", "ssh://h:22x", "ssh://h:-1", "ssh://h:123456", "ssh://h:0", "ssh://h:65536", "ssh://", "ssh://@h", "ssh://u@",
 		"ssh://h;id", "ssh://h`id`", "ssh://$(id)", "ssh://h|id", "ssh://h id", "ssh://h\tid", "ssh://h\nid", "ssh://h\x00", "ssh://h'", "ssh://h\"", "ssh://h\\",
 		"ssh://%h", "ssh://h%h", "ssh://%25h", "ssh://u;id@h", "ssh://u`id`@h", "ssh://%r@h", "ssh://-u@h", "ssh://a:b@h", "ssh://[::1", "ssh://[-x]", "ssh://[]", "ssh://[a b]", "ssh://[$(id)]",
 		"ssh://~@h", "ssh://h~", "ssh://h#x", "ssh://h?x", "ssh://h*", "ssh://é",
@@ -67,6 +68,52 @@ func TestSSHPlaces(t *testing.T) {
 		args := p.args(true, nil)
 		if n := len(args); args[n-3] != "--" || args[n-1] != gateCommand {
 			t.Errorf("%q: %q", where, args)
+		}
+	}
+}
+
+// TestSSHIdentities: ssh offers the keys of its agent before those that it is
+// given, and whoever named one would come in as another.
+func TestSSHIdentities(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	private, public, other := file("key", "-----BEGIN OPENSSH PRIVATE KEY-----\n"), file("key.pub", "ssh-ed25519 AAAA\n"), file("age", "AGE-SECRET-KEY-1\n")
+	empty := file("empty", "")
+	for _, c := range []struct {
+		given []string
+		only  bool
+	}{
+		{nil, false}, {[]string{private}, true}, {[]string{public}, true}, {[]string{other}, false}, {[]string{empty}, false}, {[]string{other, private}, true},
+	} {
+		a := &app{}
+		a.globals.identities = c.given
+		got, err := a.sshIdentities(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, path := range c.given {
+			want = append(want, "-i", path)
+		}
+		if c.only {
+			want = append(want, "-o", "IdentitiesOnly=yes")
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", c.given, got, want)
+		}
+	}
+	for path, code := range map[string]exitCode{filepath.Join(dir, "nope"): exitNotFound, dir: exitFailure} {
+		a := &app{}
+		a.globals.identities = []string{path}
+		_, err := a.sshIdentities(t.Context())
+		if got, _ := verdict(err); got != code {
+			t.Errorf("%s: got %d for %v, want what a file's vault has, %d", path, got, err, code)
 		}
 	}
 }

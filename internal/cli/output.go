@@ -195,11 +195,17 @@ func (a *app) draw(t *table) error {
 		drawRow(b, header, widths, cut)
 	}
 	for _, row := range t.rows {
-		drawRow(b, row, widths, cut)
+		if drawRow(b, row, widths, cut); b.Len() >= drawnAtOnce { // a list of very many need not be in memory twice
+			if _, err := b.WriteTo(a.out); err != nil {
+				return err
+			}
+		}
 	}
-	_, err := a.out.Write(b.Bytes())
+	_, err := b.WriteTo(a.out)
 	return err
 }
+
+const drawnAtOnce = 64 << 10
 
 // drawRow writes a row; cut ends what is longer than its column.
 func drawRow(b *bytes.Buffer, row []string, widths []int, cut string) {

@@ -37,6 +37,7 @@ var attemptedCommands = []attempted{
 	{"tool list -p P", "read", exitDone},
 	{"project diff P P", "read", exitDone},
 	{"resolve template -p P", "use", exitDone},
+	{"resolve -e {{A} -p P --strict", "use", exitUnresolved}, // denied before anything is said of it
 	{"redact template -p P", "use", exitDone},
 	{"scan template -p P", "use", exitDone},
 	{"call t -p P --dry-run", "read", exitDone},

@@ -107,6 +107,7 @@ func runFor(ctx context.Context, c *caller, args []string, in, out, errs *os.Fil
 		caller: c, local: &localSettings{}, asks: new(bool),
 	}
 	var err error
+	name := unknownToCallers
 	defer func() {
 		if r := recover(); r != nil {
 			// One caller's bug must not end everybody's session. What panicked
@@ -115,14 +116,21 @@ func runFor(ctx context.Context, c *caller, args []string, in, out, errs *os.Fil
 			code, err = exitFailure, fmt.Errorf("internal error in %s", firstWord(debug.Stack()))
 		}
 		if c.verdict != nil {
-			c.verdict(commandName(args), code, err)
+			c.verdict(name, code, err)
 		}
 	}()
 	if len(args) == 0 {
 		err = usagef("no command was named")
 		return a.report(err)
 	}
-	err = newRoot(a, args).ExecuteContext(ctx)
+	root := newRoot(a, args)
+	name = commandName(root, args)
+	err = root.ExecuteContext(ctx)
+	if code, _ := verdict(err); code == exitUsage && !a.judged {
+		if _, open := remoteCommands[name]; !open { // it does not exist, or was not said well
+			err = cmp.Or(c.tellDenied("", name), err)
+		}
+	}
 	if err == nil && (a.out.broken || a.out.failed != nil) {
 		err = cmp.Or(a.out.failed, errors.New("nobody took the output"))
 	}
@@ -147,21 +155,22 @@ func firstWord(stack []byte) string {
 }
 
 // commandName is the command that args name, for a log: never an argument.
-func commandName(args []string) string {
-	for i, word := range args {
-		for name := range remoteCommands {
-			first, second, two := strings.Cut(name, " ")
-			if word == first && (!two || i+1 < len(args) && args[i+1] == second) {
-				return name
-			}
-		}
+func commandName(root *cobra.Command, args []string) string {
+	named, _, _ := root.Find(args)
+	if named == nil || named == root {
+		return unknownToCallers
 	}
-	return "unknown"
+	return strings.TrimPrefix(named.CommandPath(), "tacenda ")
 }
+
+// unknownToCallers is what somebody said who named no command: what they wrote
+// instead may be anything.
+const unknownToCallers = "unknown command"
 
 // refuseRemote refuses what a caller may not say, and records it. It runs before
 // every command.
 func (a *app) refuseRemote(c *cobra.Command, args []string) error {
+	a.judged = true
 	name := strings.TrimPrefix(c.CommandPath(), "tacenda ")
 	option, refused := whyNotRemote(c, name, args)
 	if refused == nil {

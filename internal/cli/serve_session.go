@@ -28,7 +28,7 @@ const gateCommand = "gate"
 func (s *server) handle(ctx context.Context, ses *bastion.Session) int {
 	v, err := s.view(ctx, ses)
 	if err == nil {
-		err = s.record(ses, audit.Unlocked, "", nil)
+		err = s.record(ses.Identity, ses.Remote, audit.Unlocked, "", nil)
 	}
 	if err != nil {
 		s.notes.Error("a session could not begin", "session", ses.ID, "error", err.Error())
@@ -39,16 +39,14 @@ func (s *server) handle(ctx context.Context, ses *bastion.Session) int {
 	defer v.Close()
 	words, err := shlex.Split(ses.Command, true)
 	if err != nil {
-		fmt.Fprintln(ses.Stderr, "tacenda: the command line ends within quotes")
-		return int(exitUsage)
+		return s.refuse(ses, unknownToCallers, "the command line ends within quotes")
 	}
 	if len(words) > 0 && words[0] == "tacenda" {
 		words = words[1:]
 	}
 	switch {
 	case len(words) == 0 && !ses.Terminal:
-		fmt.Fprintf(ses.Stderr, "tacenda: no command was named\nhint: %s\n", namesCommands)
-		return int(exitUsage)
+		return s.refuse(ses, "shell", "no command was named\nhint: "+namesCommands)
 	case len(words) == 0:
 		return s.interfaceFor(ctx, v, ses)
 	case len(words) == 1 && words[0] == gateCommand && !ses.Terminal:
@@ -57,10 +55,18 @@ func (s *server) handle(ctx context.Context, ses *bastion.Session) int {
 	return s.command(ctx, v, ses, words)
 }
 
+// refuse ends a session that named nothing to run.
+func (s *server) refuse(ses *bastion.Session, what, says string) int {
+	s.refused(ses.Identity, ses.Remote, what)
+	s.notes.Info("command", "session", ses.ID, "member", ses.Member, "command", what, "exit", int(exitUsage))
+	fmt.Fprintf(ses.Stderr, "tacenda: %s\n", says)
+	return int(exitUsage)
+}
+
 // view is the vault with the member's permissions, and no others.
 func (s *server) view(ctx context.Context, ses *bastion.Session) (*vault.Vault, error) {
 	seen := func(action audit.Action, project string, objects []string) error {
-		return s.record(ses, action, project, objects)
+		return s.record(ses.Identity, ses.Remote, action, project, objects)
 	}
 	as := s.vault.As
 	if ses.Owner {
@@ -80,16 +86,26 @@ func (s *server) view(ctx context.Context, ses *bastion.Session) (*vault.Vault, 
 }
 
 // record writes what happened to the server's own log.
-func (s *server) record(ses *bastion.Session, action audit.Action, project string, objects []string) error {
+func (s *server) record(who bastion.Identity, remote string, action audit.Action, project string, objects []string) error {
 	return damagedLog(s.log.Append(audit.Entry{
-		Time: time.Now(), Member: ses.Member, Key: ses.Fingerprint, Action: action,
-		Project: project, Objects: objects, Origin: ses.Remote,
+		Time: time.Now(), Member: who.Member, Key: who.Fingerprint, Action: action,
+		Project: project, Objects: objects, Origin: remote,
 	}))
+}
+
+// refused records what SSH has and is not served here. It is refused even where
+// that cannot be recorded.
+func (s *server) refused(who bastion.Identity, remote, what string) {
+	if err := s.record(who, remote, audit.Denied, "", []string{what}); err != nil {
+		s.notes.Error("recording a denial", "error", err.Error())
+	}
 }
 
 // callerOf is the member of a session, as commands and tools know them.
 func (s *server) callerOf(ses *bastion.Session, v gate) *caller {
-	denied := func(project string, what ...string) error { return s.record(ses, audit.Denied, project, what) }
+	denied := func(project string, what ...string) error {
+		return s.record(ses.Identity, ses.Remote, audit.Denied, project, what)
+	}
 	return &caller{gate: v, denied: denied, allow: func(addr netip.AddrPort) error {
 		err := s.allowed(addr)
 		if err != nil {

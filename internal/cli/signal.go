@@ -21,6 +21,7 @@ const grace = 2 * time.Second
 // that files, terminals and memory are left in order.
 type signals struct {
 	ch     chan os.Signal
+	leaves chan struct{} // ends the loop
 	cancel context.CancelFunc
 	got    atomic.Pointer[os.Signal]
 
@@ -34,20 +35,42 @@ type signals struct {
 // print every stack.
 func watchSignals(ctx context.Context) (context.Context, *signals) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &signals{ch: make(chan os.Signal, 4), cancel: cancel}
+	s := &signals{ch: make(chan os.Signal, 4), leaves: make(chan struct{}), cancel: cancel}
+	s.watch()
+	return ctx, s
+}
+
+func (s *signals) watch() {
 	for _, sig := range endings {
 		if !signal.Ignored(sig) { // nohup, and jobs in the background, mean it
 			signal.Notify(s.ch, sig)
 		}
 	}
 	go s.loop()
-	return ctx, s
+}
+
+// leave ends watch, for a process that becomes another program: a signal that was
+// taken and not acted upon would be lost, and from here on one ends the process (but
+// for one that the runtime takes on another thread at the very moment when that
+// thread ends). It tells whether none came before.
+func (s *signals) leave() bool {
+	signal.Stop(s.ch)
+	s.leaves <- struct{}{}
+	for range len(s.ch) {
+		s.take(<-s.ch)
+	}
+	return s.received() == nil
 }
 
 func (s *signals) loop() {
 	var late <-chan time.Time
+	if s.received() != nil {
+		late = time.After(grace)
+	}
 	for {
 		select {
+		case <-s.leaves:
+			return
 		case sig := <-s.ch:
 			if !s.take(sig) {
 				continue

@@ -73,7 +73,7 @@ func (a *app) warnText(t vault.Text, file string, names []string) error {
 			why = missingWhy(t.Project, o.Name, names)
 		}
 		if why != "" {
-			a.warn(fmt.Sprintf("%s:%d:%d: %s: %s", file, o.Line, o.Column, o.Text, why))
+			a.warn(resolver.Problem{File: file, Line: o.Line, Column: o.Column, Text: o.Text, Why: why}.String())
 		}
 		return nil
 	})

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,12 +64,9 @@ func (a *app) startAgent(ctx context.Context) error {
 // agentProcess is the command that becomes the agent. Descriptors that options
 // name keep their numbers.
 func (a *app) agentProcess(report *os.File) (*exec.Cmd, error) {
-	path := "/proc/self/exe" // the same program, even if another was installed meanwhile
-	if runtime.GOOS != "linux" {
-		var err error
-		if path, err = os.Executable(); err != nil {
-			return &exec.Cmd{}, err
-		}
+	path, err := thisProgram()
+	if err != nil {
+		return &exec.Cmd{}, err
 	}
 	cmd := &exec.Cmd{Path: path, Stdin: a.sys.Stdin, Stdout: a.sys.Stdout, Stderr: a.sys.Stderr, Env: a.agentEnv()}
 	for _, option := range append(slices.Clone(a.globals.identities), a.globals.passphraseFile) {

@@ -232,6 +232,10 @@ func TestStoppedAgent(t *testing.T) {
 	h := newHome(t)
 	h.withAgent()
 	pid := h.unlock()
+	// The name by which lists of processes call it, and an administrator looks for it.
+	if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err != nil || string(comm) != "tacenda\n" {
+		t.Errorf("the agent is called %q, %v", comm, err)
+	}
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

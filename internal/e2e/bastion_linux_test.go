@@ -15,6 +15,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"tacenda/internal/prooftest"
 )
 
 // A bastion is a server with the vault of a home, and ann, who comes in with the
@@ -206,10 +208,12 @@ func (b *bastion) typing(t *testing.T) (cmd *exec.Cmd, terminal *os.File) {
 func TestMemoryOfServer(t *testing.T) {
 	b := newBastion(t)
 	pid := b.cmd.Process.Pid
+	searches := 0
 	after := func(what string, value []byte) {
 		t.Helper()
 		b.sessionsEnded(t)
 		time.Sleep(time.Second) // the sweep
+		searches++
 		if r := scan(t, pid, value); !r.Clean() {
 			t.Errorf("%s: %v", what, r)
 		}
@@ -259,6 +263,7 @@ func TestMemoryOfServer(t *testing.T) {
 		t.Fatalf("%v: %d bytes", err, len(out))
 	}
 	after("through the gate", piped)
+	prooftest.Cases(t, searches, "ways that a value came or went, searched for after the session")
 }
 
 // TestServerAfterACrowd: clients that are killed leave neither descriptors nor

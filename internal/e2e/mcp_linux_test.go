@@ -3,18 +3,24 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"tacenda/internal/prooftest"
 )
 
 // api is a server that counts what it was asked, and says back what it was sent.
@@ -78,11 +84,15 @@ func lookup(t *testing.T, session *sdk.ClientSession, id string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text strings.Builder
+	return texts(res)
+}
+
+func texts(res *sdk.CallToolResult) string {
+	var all strings.Builder
 	for _, c := range res.Content {
-		text.WriteString(c.(*sdk.TextContent).Text + "\n")
+		all.WriteString(c.(*sdk.TextContent).Text + "\n")
 	}
-	return text.String()
+	return all.String()
 }
 
 // TestAgent: the SDK's client and the program.
@@ -119,33 +129,98 @@ func TestAgent(t *testing.T) {
 	}
 }
 
-// TestAgentMemory looks for values in the program's memory: of one that only the
-// mask knows nothing is there; of those that were sent and prompted there are
-// copies, and docs/performance.md says how many.
+// memoryTools send values by every way that a request has, to every end that it
+// may come to. %TLS% speaks HTTP/2.
+var memoryTools = map[string]string{
+	"header":   "url: %API%/echo\nheaders: {Authorization: 'Bearer {{TOKEN}}', X-Form: '{{TOKEN|base64}}'}\n",
+	"url":      "url: %API%/echo/{{TOKEN}}\nquery: {k: '{{TOKEN}}', l: '{{TOKEN|base64}}'}\n",
+	"body":     "url: %API%/echo\nmethod: POST\nbody: {a: '{{TOKEN}}', b: '{{LONG}}'}\n",
+	"http2":    "url: %TLS%/echo?k={{TOKEN}}\nmethod: POST\nheaders: {Authorization: 'Bearer {{TOKEN}}'}\nbody: {a: '{{TOKEN}}', b: '{{LONG}}'}\n",
+	"redirect": "url: %API%/redirect?to=/echo\nmethod: POST\nheaders: {Authorization: 'Bearer {{TOKEN}}'}\nbody: {a: '{{TOKEN}}', b: '{{LONG}}'}\n",
+	"away":     "url: %API%/away\nheaders: {Authorization: 'Bearer {{TOKEN}}'}\n",
+	"broken":   "url: %API%/broken?k={{TOKEN}}\n",
+	"slow":     "url: %API%/slow?k={{TOKEN}}\ntimeout: 50ms\n",
+	"nobody":   "url: http://127.0.0.1:1/{{TOKEN}}\nheaders: {Authorization: 'Bearer {{TOKEN}}'}\n",
+	"misfit":   "url: %API%/\nheaders: {A: '{{TOKEN}}', B: '{{LINES}}'}\n",
+}
+
+// memoryAPI says back all that it was sent, where it does nothing worse.
+func memoryAPI(w http.ResponseWriter, q *http.Request) {
+	switch q.URL.Path {
+	case "/redirect":
+		http.Redirect(w, q, "/echo", http.StatusTemporaryRedirect)
+	case "/away":
+		http.Redirect(w, q, "http://127.0.0.1:1/"+q.Header.Get("Authorization"), http.StatusFound)
+	case "/broken":
+		w.Header().Set("Content-Length", "1000")
+		_, _ = io.WriteString(w, q.URL.RawQuery)
+		panic(http.ErrAbortHandler)
+	case "/slow":
+		<-q.Context().Done()
+	default:
+		w.Header().Set("X-Sent", q.Header.Get("Authorization"))
+		w.WriteHeader(http.StatusTeapot)
+		_ = q.Write(w)
+	}
+}
+
+// TestAgentMemory looks for values in the program's memory once calls and prompts
+// were answered: whatever became of them, nothing may be left.
 func TestAgentMemory(t *testing.T) {
-	token, safe, masked := needle(t), needle(t), needle(t)
-	a := newAPI(t, token)
-	h := newAgentHome(t, a, token, safe)
-	h.run(string(masked), "create", "MASKED", "--value-file", "-")
+	values := map[string][]byte{"TOKEN": needle(t), "SAFE": needle(t), "MASKED": needle(t), "LONG": needle(t), "LINES": needle(t)}
+	api := httptest.NewServer(http.HandlerFunc(memoryAPI))
+	t.Cleanup(api.Close)
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(memoryAPI))
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	h := newHome(t)
+	for name, value := range values {
+		text := string(value)
+		switch name {
+		case "LONG": // more than the buffers of the HTTP library
+			text = strings.Repeat(text+" ", 2000)
+		case "LINES":
+			text += "\nanother line"
+		}
+		h.run(text, "create", name, "--value-file", "-")
+	}
+	h.run("", "edit", "SAFE", "--llm-safe")
+	h.run("Log in with {{SAFE}}\n", "instruction", "set", "allowed", "-f", "-")
+	ca := h.file("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})))
+	for name, text := range memoryTools {
+		if name == "http2" {
+			text += "tls: {ca_file: " + ca + "}\n"
+		}
+		h.run(strings.NewReplacer("%API%", api.URL, "%TLS%", secure.URL).Replace(text), "tool", "set", name, "-f", "-")
+	}
 	cmd := h.command("mcp")
 	session := connect(t, cmd)
-	for range 10 {
-		lookup(t, session, "item")
-		if _, err := session.GetPrompt(t.Context(), &sdk.GetPromptParams{Name: "allowed"}); err != nil {
-			t.Fatal(err)
+	for name := range memoryTools {
+		for range 3 {
+			res, err := session.CallTool(t.Context(), &sdk.CallToolParams{Name: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := texts(res); strings.Contains(memoryTools[name], "/echo") != strings.Contains(text, "418") {
+				t.Fatalf("%s: %s", name, text)
+			}
+			if _, err := session.GetPrompt(t.Context(), &sdk.GetPromptParams{Name: "allowed"}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+	time.Sleep(time.Second) // the sweep
 	settle(t, cmd.Process.Pid)
-	if r := scan(t, cmd.Process.Pid, masked); !r.Clean() {
-		t.Errorf("a value that was only looked for: %v", r)
-	}
-	for name, value := range map[string][]byte{"sent in a header, 10 times": token, "in a prompt, 10 times": safe} {
-		r := scan(t, cmd.Process.Pid, value)
-		t.Logf("%s: %d copies and %d other pieces", name, len(r.Copies), len(r.Windows))
+	for name, value := range values {
+		if r := scan(t, cmd.Process.Pid, value); !r.Clean() {
+			t.Errorf("%s: %v", name, r)
+		}
 	}
 	if err := session.Close(); err != nil {
 		t.Error(err)
 	}
+	prooftest.Cases(t, len(values), "values searched for after 30 calls")
 }
 
 // TestAgentSignal: a signal ends the program and the request that it makes.
@@ -182,6 +257,49 @@ func TestAgentSignal(t *testing.T) {
 	}
 	if errs.Len() > 0 {
 		t.Errorf("it said %q", errs.String())
+	}
+}
+
+// TestRestartKeepsTheName: the program starts itself once more to overwrite what it
+// frees, and stays the process that was started, under its own name.
+func TestRestartKeepsTheName(t *testing.T) {
+	h := newAgentHome(t, newAPI(t, nil), needle(t), needle(t))
+	cmd := h.command("mcp")
+	session := connect(t, cmd)
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(name) != "tacenda\n" {
+		t.Errorf("the process is called %q", name)
+	}
+	if err := session.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRestartIsNotInherited: the programs that it starts have the GODEBUG that it
+// was given.
+func TestRestartIsNotInherited(t *testing.T) {
+	h := newAgentHome(t, newAPI(t, nil), needle(t), needle(t))
+	h.file("ssh", "#!/bin/sh\nset > "+h.dir+"/told\n")
+	if err := os.Chmod(filepath.Join(h.dir, "ssh"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, given := range []string{"", "inittrace=0", "clobberfree=0,inittrace=0"} {
+		cmd := h.command("mcp", "--vault", "ssh://elsewhere")
+		cmd.Env = append(cmd.Env, "PATH="+h.dir+":"+os.Getenv("PATH"))
+		if given != "" {
+			cmd.Env = append(cmd.Env, "GODEBUG="+given)
+		}
+		_ = cmd.Run() // there is no vault
+		told, err := os.ReadFile(filepath.Join(h.dir, "told"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(told), "GODEBUG="); got != (given != "") || !strings.Contains(string(told), "GODEBUG='"+given+"'\n") && given != "" {
+			t.Errorf("given %q: the program that it started has another", given)
+		}
 	}
 }
 
