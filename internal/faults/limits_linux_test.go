@@ -145,6 +145,15 @@ func (u *user) must(stdin string, args ...string) string {
 	return e.out
 }
 
+// put writes a file that is the user's own.
+func (u *user) put(path string, data []byte) {
+	u.t.Helper()
+	do(u.t, os.WriteFile(path, data, 0o600))
+	if u.as != nil {
+		do(u.t, os.Chown(path, nobody, nobody))
+	}
+}
+
 // wantVault fails when the vault is not whole or lost a value.
 func (u *user) wantVault(what string) {
 	u.t.Helper()

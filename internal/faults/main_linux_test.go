@@ -20,7 +20,9 @@ var (
 	kills  = flag.Int("kills", 10, "kill `N` writers at random moments")
 	every  = flag.Int("every", 31, "fault every `N`th system call")
 	soak   = flag.Duration("soak", 2*time.Second, "let processes work at random for `D`")
-	whole  = flag.Bool("whole", false, "try every hostile text and every limit, not one in five")
+	large  = flag.Int("large", 1000, "make a vault with `N` secrets")
+	fresh  = flag.Bool("fresh", false, "build the program a second time from nothing but sources")
+	whole  = flag.Bool("whole", false, "try every hostile text, limit and surrounding, not one in five or two")
 )
 
 // The tests' other processes are this binary again, with the name of what it is
@@ -31,6 +33,7 @@ var children = map[string]func(ctx context.Context, args []string) error{
 	"steps":   childSteps,
 	"limited": childLimited,
 	"worker":  childWorker,
+	"looks":   func(_ context.Context, args []string) error { childLooks(args[0]); return nil },
 }
 
 func TestMain(m *testing.M) {

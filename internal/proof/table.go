@@ -162,6 +162,10 @@ func damage() []proof {
 			each: "attack",
 		},
 		{
+			name: "clock", group: group, what: "a clock that is set back and forth between writes, to before 1970 too: nothing is refused, lost or taken for older",
+			pkg: "internal/vault", tests: []string{"TestClockSetBack"},
+		},
+		{
 			name: "members", group: group, what: "members with code of their own: forged rosters and grants, old grants, swapped grants, records changed with a key that may only read",
 			pkg: "internal/vault",
 			tests: []string{
@@ -206,6 +210,18 @@ func damage() []proof {
 			pkg: "keyring", tests: []string{"TestVectors", "TestVectorsByHand"}, each: "vector",
 		},
 		{
+			name: "newer", group: group, what: "vaults and backups of formats to come: refused by every command, with the reason, and not a byte of them changed",
+			pkg: "internal/faults", tests: []string{"TestNewerFormats"},
+		},
+		{
+			name: "lengths", group: group, what: "what the lengths of records tell about values, names, hints and descriptions",
+			pkg: "internal/faults", tests: []string{"TestLengthsTellLittle"},
+		},
+		{
+			name: "supply", group: group, what: "modules that are not what go.sum says, and builds that differ: from another directory and home, and from nothing but sources",
+			pkg: "internal/faults", tests: []string{"TestSupplyChain"}, full: []string{"-fresh"}, weight: 5, long: true,
+		},
+		{
 			name: "own-vaults", group: group, what: "vaults of earlier versions, kept in testdata",
 			pkg: "internal/vault", tests: []string{"TestFixture", "TestVectors"}, each: "test",
 		},
@@ -246,6 +262,14 @@ func attacks() []proof {
 		{
 			name: "shown", group: group, what: "values in what the program prints, its errors and all files of the home: plain, base64, hex, for URLs and JSON",
 			pkg: "internal/faults", tests: []string{"TestNoCommandShowsAValue"},
+		},
+		{
+			name: "arguments", group: group, what: "values in the command line and environment of any process while they go in and out; values given as arguments",
+			pkg: "internal/faults", tests: []string{"TestNothingInArguments"},
+		},
+		{
+			name: "look-in", group: group, what: "processes of the same user that look into the program while a value is being read, and ends that could leave a core",
+			pkg: "internal/faults", tests: []string{"TestNobodyLooksIn"},
 		},
 		{
 			name: "hints", group: group, what: "hints of short, long, odd and structured values: never enough to guess them",
@@ -316,78 +340,6 @@ func attacks() []proof {
 		{
 			name: "transcripts", group: group, what: "every command and exit code, on the real file",
 			pkg: "internal/cli", tests: []string{"TestScripts"}, each: "transcript", weight: 5, long: true,
-		},
-	}
-}
-
-func limits() []proof {
-	const group = "Limits of the machine"
-	return []proof{
-		{
-			name: "limits", group: group, what: "no locked memory, tiny limits of memory, files, processes and file sizes",
-			pkg: "internal/faults", tests: []string{"TestLimits", "TestWithoutLockedMemory"}, full: []string{"-whole"}, weight: 3,
-		},
-		{
-			name: "guarded-memory", group: group, what: "limits of locked memory, too many regions, core dumps, debuggers",
-			pkg: "keyring/secret", tests: []string{"TestSmallLockLimits", "TestLockedMemoryReturnsToBaseline", "TestNotDumpable", "TestRestoreLimits", "TestTooManyRegionsIsAnError", "TestBudget", "TestGuardPages", "TestNothingPrintsTheValue", "TestNothingEncodesTheValue"}, each: "limit",
-		},
-		{
-			name: "sizes", group: group, what: "a thousand sizes of the terminal, down to 1x1",
-			pkg: "tui", tests: []string{"TestEverySize", "TestThousandResizes"}, each: "test", weight: 2,
-		},
-	}
-}
-
-func memory() []proof {
-	const group = "Memory, searched for values and keys"
-	return []proof{
-		{
-			name: "memory", group: group, what: "the program after create, import and behind a resolved value",
-			pkg: "internal/e2e", tests: []string{"TestMemoryAfterCreate", "TestMemoryWhileCreateWaits", "TestMemoryAfterResolve", "TestMemoryAfterImport", "TestMemoryWhileImportWaits"}, each: "search", weight: 1,
-		},
-		{
-			name: "memory-tui", group: group, what: "the interface: typed, pasted in pieces, cancelled, suspended, resized, broken",
-			pkg: "tui", tests: []string{"TestNothingStaysInMemory", "TestInterfaceLeavesNothing", "TestInterfaceCancelledAndSuspended", "TestLinesStayInMemoryNoLonger", "TestLongValueStaysInMemoryNoLonger", "TestTypedAhead", "TestCancelled", "TestStream", "TestSuspended", "TestEnds", "TestFaults"}, each: "search", weight: 3,
-		},
-		{
-			name: "memory-ways", group: group, what: "create, edit, resolve, call, run, lock and rotate, each with its value or the vault's passphrase typed, pasted, piped and from a file: no value outside of guarded memory",
-			pkg: "internal/e2e", tests: []string{"TestMemoryByWay"}, each: "search", weight: 3,
-		},
-		{
-			name: "memory-keys", group: group, what: "the same for passphrase, identity and root key in a build with the runtime's secret mode: none outside of guarded memory, and none at all after lock",
-			pkg: "internal/e2e", tests: []string{"TestSecretMode"}, each: "search", weight: 3, long: true,
-		},
-		{
-			name: "memory-ssh", group: group, what: "the server for SSH after sessions: piped, typed, pasted, resolved, from a program elsewhere",
-			pkg: "internal/e2e", tests: []string{"TestMemoryOfServer"}, each: "test", weight: 2,
-		},
-		{
-			name: "memory-unlock", group: group, what: "the unlock agent and its clients, while they work and afterwards",
-			pkg: "internal/e2e", tests: []string{"TestMemoryOfAgent", "TestMemoryOfClientAfterCreate", "TestMemoryOfRedact"}, each: "search",
-		},
-		{
-			name: "memory-scan", group: group, what: "that the search finds what is there: in 12 encodings, in pieces, over joins",
-			pkg: "internal/memscan", tests: []string{"TestFindsWhatIsThere", "TestGuardedMemory"}, each: "search",
-		},
-		{
-			name: "memory-ends", group: group, what: "the built program on a pseudo-terminal: each end of it",
-			pkg: "internal/e2e", tests: []string{"TestTUIEnds", "TestTUITerminalGone", "TestTUISuspend", "TestTUIWithoutJobControl", "TestTUIMemory"}, each: "ending", weight: 1,
-		},
-		{
-			name: "memory-prompts", group: group, what: "questions, answered and cut off",
-			pkg: "internal/prompt", tests: []string{"TestLeavesNothingInMemory"}, each: "search",
-		},
-		{
-			name: "memory-calls", group: group, what: "requests: the copies that Go's HTTP client makes stay few, and are garbage until the memory is used again: a collection does not wipe them",
-			pkg: "internal/apitool", tests: []string{"TestMemory"}, each: "search",
-		},
-		{
-			name: "memory-run", group: group, what: "a command that was given values, and what becomes of it when it or the program is killed",
-			pkg: "internal/e2e", tests: []string{"TestMemoryWhileRun", "TestRunKilled", "TestRunInterrupted"}, each: "test",
-		},
-		{
-			name: "memory-agents", group: group, what: "an agent's server after calls",
-			pkg: "internal/e2e", tests: []string{"TestAgentMemory"}, each: "search",
 		},
 	}
 }
