@@ -138,13 +138,13 @@ func (a *app) openSSH(ctx context.Context, p *sshPlace, where string) (gate, err
 	if err != nil {
 		return nil, hinted(fmt.Errorf("opening %s: there is no ssh on this machine", where), "install an OpenSSH client")
 	}
-	ours, theirs, err := socketPair()
-	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", where, err)
-	}
 	options, err := a.sshIdentities(ctx)
 	if err != nil {
 		return nil, err
+	}
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", where, err)
 	}
 	said := &lastLine{}
 	c := exec.Command(path, p.args(!a.inInterface && !a.unattended, options)...)
