@@ -125,10 +125,16 @@ func (u *user) run(limits []string, stdin string, args ...string) ending {
 		cmd = exec.CommandContext(ctx, self, append(append(append([]string{}, limits...), "--", path), args...)...)
 		cmd.Env = append(append([]string{}, u.env...), childEnv+"=limited")
 	}
+	return u.end(ctx, cmd, stdin)
+}
+
+// end runs a command as the user, and tells how it ended; it hung if ctx is over.
+func (u *user) end(ctx context.Context, cmd *exec.Cmd, stdin string) ending {
+	u.t.Helper()
 	cmd.Dir, cmd.SysProcAttr, cmd.Stdin = u.dir, u.as, strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err = cmd.Run()
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		u.t.Fatal(err)

@@ -1,9 +1,7 @@
 package faults_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,15 +76,8 @@ func (u *user) within(env []string, script, stdin string, args ...string) ending
 			cmd.Env = append(cmd.Env, setting)
 		}
 	}
-	cmd.Dir, cmd.SysProcAttr, cmd.Stdin = u.dir, u.as, strings.NewReader(stdin)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &errs, time.Second
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		u.t.Fatal(err)
-	}
-	return ending{cmd.ProcessState.ExitCode(), out.String(), errs.String(), ctx.Err() != nil}
+	cmd.WaitDelay = time.Second
+	return u.end(ctx, cmd, stdin)
 }
 
 // TestSurroundings runs commands in every surrounding: each does its work, or ends
