@@ -35,8 +35,6 @@ type auditFlags struct {
 	verify string
 }
 
-const headHint = "give the whole line that tacenda audit --head printed"
-
 // verifyOnly is what --verify has without a head.
 const verifyOnly = "chain"
 
@@ -55,8 +53,8 @@ Exit codes: 2 malformed option; 5 no such project; 8 the history was changed.`,
 		Args:    exactly(0, "no arguments (a head is given as --verify=HEAD)"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			// Nothing, as an unset variable makes it, would check nothing and end with 0.
-			if c.Flags().Changed("verify") && f.verify == "" {
-				return hinted(usagef("--verify: this is no head"), headHint)
+			if c.Flags().Changed("verify") && f.verify != verifyOnly && !isHead(f.verify) {
+				return hinted(usagef("--verify: this is no head"), "give the whole line that tacenda audit --head printed")
 			}
 			if c.Flags().Changed("since") && f.since == "" {
 				return usagef("--since: the time is missing; write 2027-01-31, 2027-01-31T12:00:00Z or 7d")
@@ -88,9 +86,6 @@ func (a *app) audit(ctx context.Context, f auditFlags) error {
 	}
 	if f.head && f.verify != "" {
 		return usagef("--head and --verify exclude each other")
-	}
-	if f.verify != "" && f.verify != verifyOnly && !isHead(f.verify) {
-		return hinted(usagef("--verify: this is no head"), headHint)
 	}
 	project, v, err := a.openProject(ctx, forReading)
 	if err != nil {
